@@ -81,6 +81,14 @@ endfunction()
 # beside the header that includes it.
 function(onnxc_tablegen td out)
   set(LLVM_TARGET_DEFINITIONS ${td})
-  mlir_tablegen(${out} ${ARGN} -I${CMAKE_SOURCE_DIR}/include -I${CMAKE_BINARY_DIR}/include)
-  set_property(GLOBAL APPEND PROPERTY ONNXC_GENERATED ${CMAKE_CURRENT_BINARY_DIR}/${out})
+  mlir_tablegen(${out} ${ARGN} -I${LLVM_INCLUDE_DIR} -I${CMAKE_SOURCE_DIR}/include -I${CMAKE_BINARY_DIR}/include)
+  onnxc_generated_header(${CMAKE_CURRENT_BINARY_DIR}/${out})
+endfunction()
+
+# Makes every library wait for a file that a rule of this folder generates.
+function(onnxc_generated_header file)
+  file(RELATIVE_PATH target ${CMAKE_BINARY_DIR} ${file})
+  string(REPLACE "/" "-" target ${target})
+  add_custom_target(${target} DEPENDS ${file})
+  set_property(GLOBAL APPEND PROPERTY ONNXC_GENERATED ${target})
 endfunction()
