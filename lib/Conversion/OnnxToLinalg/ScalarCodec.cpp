@@ -1,7 +1,7 @@
 // Decoding and encoding of stored scalars. Small floats are done with integer
 // and f32 arithmetic, since no CPU target computes with them.
 #include "onnxc/Conversion/OnnxToLinalg/ScalarCodec.h"
-#include "onnxc/Dialect/Onnx/IR/OnnxOps.h"
+#include "onnxc/Dialect/Onnx/IR/Onnx.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -161,36 +161,7 @@ int64_t onnxElemType(Type type) {
     return 0;
   if (isa<onnx::SeqType, onnx::OptType, onnx::MapType>(type))
     return 100;
-  Type t = getElementTypeOrSelf(type);
-  if (isa<onnx::StringType>(t))
-    return 8;
-  if (auto c = dyn_cast<ComplexType>(t))
-    return c.getElementType().isF64() ? 15 : 14;
-  if (auto i = dyn_cast<IntegerType>(t)) {
-    bool isUnsigned = i.isUnsigned();
-    switch (i.getWidth()) {
-    case 1: return 9;
-    case 2: return isUnsigned ? 25 : 26;
-    case 4: return isUnsigned ? 21 : 22;
-    case 8: return isUnsigned ? 2 : 3;
-    case 16: return isUnsigned ? 4 : 5;
-    case 32: return isUnsigned ? 12 : 6;
-    case 64: return isUnsigned ? 13 : 7;
-    default: return 0;
-    }
-  }
-  return TypeSwitch<Type, int64_t>(t)
-      .Case<Float32Type>([](auto) { return 1; })
-      .Case<Float16Type>([](auto) { return 10; })
-      .Case<Float64Type>([](auto) { return 11; })
-      .Case<BFloat16Type>([](auto) { return 16; })
-      .Case<Float8E4M3FNType>([](auto) { return 17; })
-      .Case<Float8E4M3FNUZType>([](auto) { return 18; })
-      .Case<Float8E5M2Type>([](auto) { return 19; })
-      .Case<Float8E5M2FNUZType>([](auto) { return 20; })
-      .Case<Float4E2M1FNType>([](auto) { return 23; })
-      .Case<Float8E8M0FNUType>([](auto) { return 24; })
-      .Default([](Type) { return 0; });
+  return onnx::toOnnxElementType(getElementTypeOrSelf(type));
 }
 
 bool isUnsignedElem(Type t) { return t.isUnsignedInteger() || t.isInteger(1); }
