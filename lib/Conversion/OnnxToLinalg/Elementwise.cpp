@@ -162,7 +162,7 @@ struct Broadcaster {
 
 Broadcast broadcastOperands(OpBuilder &b, Location loc, const OnnxTypeConverter &types,
                             ArrayRef<Operand> operands, RankedTensorType result) {
-  return Broadcaster{b, loc, types, operands}.run(result);
+  return Broadcaster{b, loc, types, operands, 0, {}, {}}.run(result);
 }
 
 Value createElementwise(OpBuilder &b, Location loc, const OnnxTypeConverter &types,
@@ -208,7 +208,7 @@ SmallVector<Value> callKernel(OpBuilder &b, Location loc, const OnnxTypeConverte
   SmallVector<int64_t> elemTypes;
   for (const Operand &o : operands) {
     elemTypes.push_back(o.value ? onnxElemType(o.original ? o.original.getType() : o.elem) : 0);
-    inputs.push_back(o.value ? o.value : emptyTensor(b, loc, b.getIndexAttr(0), b.getI8Type()));
+    inputs.push_back(o.value ? o.value : emptyTensor(b, loc, OpFoldResult(b.getIndexAttr(0)), b.getI8Type()));
   }
   SmallVector<Type> results;
   for (Type type : resultTypes) {

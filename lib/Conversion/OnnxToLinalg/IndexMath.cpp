@@ -17,8 +17,9 @@ OpFoldResult getDim(OpBuilder &b, Location loc, Value tensor, int64_t dim) {
       return empty.getMixedSizes()[dim];
     if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op))
       return expand.getMixedOutputShape()[dim];
-    if (auto cast = dyn_cast_or_null<tensor::CastOp>(op); cast && rankOf(cast.getSource()) >= 0)
-      tensor = cast.getSource();
+    if (auto castOp = dyn_cast_or_null<tensor::CastOp>(op);
+        castOp && rankOf(castOp.getSource()) >= 0)
+      tensor = castOp.getSource();
     else if (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(op))
       tensor = insert.getDest();
     else if (auto dps = dyn_cast_or_null<DestinationStyleOpInterface>(op))

@@ -126,7 +126,7 @@ static SmallVector<int64_t> staticShape(ArrayRef<OpFoldResult> sizes) {
 }
 
 static ReassociationIndices range(int64_t begin, int64_t end) {
-  return ReassociationIndices(llvm::seq(begin, end));
+  return llvm::to_vector<2>(llvm::seq(begin, end));
 }
 
 Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> sizes) {
