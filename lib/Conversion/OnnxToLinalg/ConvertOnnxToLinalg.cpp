@@ -22,6 +22,7 @@ PopulateFn *const kFamilies[] = {
     populateConstantPatterns, populateElementwiseUnaryPatterns, populateElementwiseBinaryPatterns,
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
+    populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
