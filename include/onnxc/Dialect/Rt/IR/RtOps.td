@@ -56,6 +56,22 @@ def Rt_AssertOp : Rt_Op<"assert", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$condition `,` $message attr-dict";
 }
 
+def Rt_StringConstantOp : Rt_Op<"string_constant", [Pure]> {
+  let summary = "A constant tensor of strings";
+  let description = [{
+    Gives handles of immutable strings that live in the model's read-only data, in
+    row-major order.
+
+    ```mlir
+    %0 = rt.string_constant ["a", "b"] : tensor<2xi64>
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$values);
+  let results = (outs AnyShaped:$result);
+  let assemblyFormat = "$values attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // After bufferization: where the model's buffers live
 //===----------------------------------------------------------------------===//
