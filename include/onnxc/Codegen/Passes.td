@@ -86,6 +86,27 @@ def OutlineKernelsPass : Pass<"onnxc-outline-kernels", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
+  let summary = "Spreads the module's functions over nested modules of about equal size";
+  let description = [{
+    The nested modules are lowered, optimised and compiled at the same time; each has
+    declarations of the functions that it calls.
+  }];
+  let options = [
+    Option<"parts", "parts", "unsigned", "2", "Number of nested modules with kernels">,
+  ];
+}
+
+def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
+  let summary = "Expands exp, tanh, erf and their kin on f32 into polynomials";
+  let description = [{
+    On vectors and scalars; what has no expansion here, f64 in particular, becomes calls of
+    libm. Also expands conversions to and from bfloat16, for which x86 has no instruction before AVX512-BF16.
+  }];
+  let dependentDialects = ["::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def ConvertToLLVMPass : Pass<"onnxc-convert-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Lowers everything that is left, and the rt dialect, to the LLVM dialect";
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];

@@ -128,7 +128,7 @@ def Rt_DeallocOp : Rt_Op<"dealloc"> {
 //===----------------------------------------------------------------------===//
 
 def Rt_AsPtrOp : Rt_Op<"as_ptr", [Pure]> {
-  let summary = "The address of a memref's first element";
+  let summary = "The base address of a memref (without its offset)";
   let arguments = (ins AnyMemRef:$source);
   let results = (outs LLVM_AnyPointer:$result);
   let assemblyFormat = "$source attr-dict `:` type($source)";
@@ -138,10 +138,15 @@ def Rt_AsPtrOp : Rt_Op<"as_ptr", [Pure]> {
 }
 
 def Rt_AsMemRefOp : Rt_Op<"as_memref", [Pure, AttrSizedOperandSegments]> {
-  let summary = "A memref of the given type at an address (its offset is 0)";
-  let arguments = (ins LLVM_AnyPointer:$source, Variadic<Index>:$sizes, Variadic<Index>:$strides);
+  let summary = "A memref of the given type at a base address";
+  let description = [{The dynamic ones of its sizes, strides and offset (elements) are given.}];
+  let arguments = (ins LLVM_AnyPointer:$source, Variadic<Index>:$sizes, Variadic<Index>:$strides,
+                       Variadic<Index>:$offset);
   let results = (outs AnyMemRef:$result);
-  let assemblyFormat = "$source `sizes` `(` $sizes `)` `strides` `(` $strides `)` attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $source `sizes` `(` $sizes `)` `strides` `(` $strides `)` `offset` `(` $offset `)` attr-dict
+    `:` type($result)
+  }];
 }
 
 def Rt_ParallelForOp : Rt_Op<"parallel_for", [MemoryEffects<[MemRead, MemWrite]>]> {
