@@ -4,6 +4,7 @@
 // does not divide goes into a second, smaller tile; a ragged vector is masked.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -190,7 +191,7 @@ private:
     return result;
   }
 
-  unsigned initIndex(unsigned i) const { return op.getNumDpsInputs() + i; }
+  unsigned initIndex(unsigned i) { return op.getNumDpsInputs() + i; }
 
   void emitTile() {
     unsigned numInits = op.getNumDpsInits();

@@ -433,7 +433,7 @@ struct StringConstantLowering : Pattern<rt::StringConstantOp> {
       for (size_t i = 0; i < values.size(); ++i)
         all = LLVM::InsertValueOp::create(rewriter, x.loc, all,
                                           x.field(element, base, {LLVM::GEPArg(i)}),
-                                          static_cast<int64_t>(i));
+                                          ArrayRef<int64_t>{static_cast<int64_t>(i)});
       return all;
     });
     rewriter.replaceOp(op, x.describe(*getTypeConverter(), type, data, x.mixedSizes(type, {})));
@@ -471,9 +471,9 @@ struct KernelLowering : Pattern<rt::KernelOp> {
     auto whole = LLVM::LLVMStructType::getLiteral(x.b.getContext(), {x.i64, x.pointer});
     return GlobalBuilder::make(x, whole, [&]() -> Value {
       Value all = LLVM::UndefOp::create(x.b, x.loc, whole);
-      all = LLVM::InsertValueOp::create(x.b, x.loc, all, x.constant(x.i64, attrs.size()), 0);
+      all = LLVM::InsertValueOp::create(x.b, x.loc, all, x.constant(x.i64, attrs.size()), ArrayRef<int64_t>{0});
       Value address = LLVM::AddressOfOp::create(x.b, x.loc, x.pointer, arrayName);
-      return LLVM::InsertValueOp::create(x.b, x.loc, all, address, 1);
+      return LLVM::InsertValueOp::create(x.b, x.loc, all, address, ArrayRef<int64_t>{1});
     });
   }
 

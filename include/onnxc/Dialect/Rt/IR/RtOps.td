@@ -131,7 +131,7 @@ def Rt_AsPtrOp : Rt_Op<"as_ptr", [Pure]> {
   let summary = "The base address of a memref (without its offset)";
   let arguments = (ins AnyMemRef:$source);
   let results = (outs LLVM_AnyPointer:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source)";
+  let assemblyFormat = "$source attr-dict `:` type($source) `,` type($result)";
   let builders = [OpBuilder<(ins "::mlir::Value":$source), [{
     build($_builder, $_state, ::mlir::LLVM::LLVMPointerType::get($_builder.getContext()), source);
   }]>];
@@ -145,7 +145,7 @@ def Rt_AsMemRefOp : Rt_Op<"as_memref", [Pure, AttrSizedOperandSegments]> {
   let results = (outs AnyMemRef:$result);
   let assemblyFormat = [{
     $source `sizes` `(` $sizes `)` `strides` `(` $strides `)` `offset` `(` $offset `)` attr-dict
-    `:` type($result)
+    `:` type($source) `,` type($result)
   }];
 }
 
@@ -155,7 +155,7 @@ def Rt_ParallelForOp : Rt_Op<"parallel_for", [MemoryEffects<[MemRead, MemWrite]>
     The callee takes the context, the range's begin and end (index) and `args`. `cost` is the
     estimated time of one iteration in nanoseconds.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$callee, Index:$n, F64:$cost, Variadic<AnyType>:$args);
+  let arguments = (ins FlatSymbolRefAttr:$callee, Index:$n, F64Attr:$cost, Variadic<AnyType>:$args);
   let assemblyFormat = "$callee `[` $n `,` $cost `]` `(` ($args^ `:` type($args))? `)` attr-dict";
 }
 

@@ -1,0 +1,31 @@
+// From object code and weights to a model's shared object.
+#ifndef ONNXC_TARGET_SHAREDOBJECT_SHAREDOBJECT_H
+#define ONNXC_TARGET_SHAREDOBJECT_SHAREDOBJECT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "onnxc/Target/LLVM/ObjectCode.h"
+
+namespace onnxc {
+
+/// The metadata of the artefact (docs/architecture.md), JSON. `module` carries the attributes of the
+/// import and those that onnxc-build-entry and onnxc-plan-memory left.
+std::string writeMetadata(mlir::ModuleOp module, const TargetSpec &target,
+                          llvm::StringRef options);
+
+/// Object code that defines onnxc_generated_desc: the metadata and the signature in the form that
+/// runtime/model checks inputs against.
+mlir::LogicalResult emitDescriptor(mlir::ModuleOp module, llvm::StringRef metadata,
+                                   const TargetSpec &target, std::string &object);
+
+/// Writes an ELF object that holds the module's weights in .lrodata as `onnxc_weights`.
+mlir::LogicalResult writeWeights(mlir::ModuleOp module, const TargetSpec &target,
+                                 llvm::StringRef path);
+
+/// Links the objects with the model runtime into `output`, by way of a temporary file.
+mlir::LogicalResult linkSharedObject(mlir::Location loc, llvm::ArrayRef<std::string> objects,
+                                     mlir::ModuleOp weights, const TargetSpec &target,
+                                     llvm::StringRef output);
+
+} // namespace onnxc
+
+#endif
