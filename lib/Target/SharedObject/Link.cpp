@@ -65,15 +65,14 @@ LogicalResult writeFile(Location loc, StringRef path, StringRef data) {
 
 } // namespace
 
-LogicalResult linkSharedObject(Location loc, ArrayRef<std::string> objects, ModuleOp weights,
-                               const TargetSpec &target, StringRef output) {
+LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp module,
+                        const TargetSpec &target, StringRef output, LinkKind kind) {
   llvm::Triple triple(target.triple);
   // Beside the output: the last step is a rename on one file system.
-  llvm::SmallString<256> folder;
-  if (std::error_code error = llvm::sys::fs::createUniqueDirectory(output + ".tmp", folder)) {
-    // createUniqueDirectory prefixes the system's folder unless the path is absolute.
+  llvm::SmallString<256> absolute(output), folder;
+  llvm::sys::fs::make_absolute(absolute);
+  if (std::error_code error = llvm::sys::fs::createUniqueDirectory(absolute, folder))
     return emitError(loc) << "cannot write " << output << ": " << error.message();
-  }
   auto cleanup = llvm::scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
   auto inside = [&](const llvm::Twine &name) {
     llvm::SmallString<256> path(folder);
@@ -81,10 +80,14 @@ LogicalResult linkSharedObject(Location loc, ArrayRef<std::string> objects, Modu
     return path.str().str();
   };
 
-  std::vector<std::string> args = {"ld.lld", "-shared", "--gc-sections", "--eh-frame-hdr",
-                                   "-z", "noexecstack", "-z", "now", "--hash-style=gnu",
-                                   "--exclude-libs", "ALL", "-u", "onnxc_model_entry",
-                                   "--no-undefined-version", "--threads=1", "-s"};
+  bool shared = kind == LinkKind::SharedObject;
+  std::vector<std::string> args = {"ld.lld", "--threads=1"};
+  if (shared)
+    llvm::append_range(args, std::initializer_list<const char *>{
+                                 "-shared", "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack",
+                                 "-z", "now", "--hash-style=gnu", "-u", "onnxc_model_entry", "-s"});
+  else
+    args.push_back("-r");
   for (auto [i, object] : llvm::enumerate(objects)) {
     std::string path = inside("part" + std::to_string(i) + ".o");
     if (failed(writeFile(loc, path, object)))
@@ -92,24 +95,26 @@ LogicalResult linkSharedObject(Location loc, ArrayRef<std::string> objects, Modu
     args.push_back(path);
   }
   std::string weightsPath = inside("weights.o");
-  if (failed(writeWeights(weights, target, weightsPath)))
+  if (failed(writeWeights(module, target, weightsPath)))
     return failure();
   args.push_back(weightsPath);
-  // Only what programs look up is visible.
-  std::string version = inside("exports");
-  if (failed(writeFile(loc, version, "{ global: onnxc_model_entry; local: *; };\n")))
-    return failure();
-  args.push_back("--version-script=" + version);
-  std::string archives = archiveFolder(triple);
-  for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a"}) {
-    std::string path = archives + "/" + name;
-    if (!llvm::sys::fs::exists(path))
-      return emitError(loc) << "the model runtime for " << target.triple << " is not installed: "
-                            << path << " is missing";
-    args.push_back(path);
+  if (shared) {
+    // Only what programs look up is visible.
+    std::string version = inside("exports");
+    if (failed(writeFile(loc, version, "{ global: onnxc_model_entry; local: *; };\n")))
+      return failure();
+    args.push_back("--version-script=" + version);
+    std::string archives = archiveFolder(triple);
+    for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a"}) {
+      std::string path = archives + "/" + name;
+      if (!llvm::sys::fs::exists(path))
+        return emitError(loc) << "the model runtime for " << target.triple
+                              << " is not installed: " << path << " is missing";
+      args.push_back(path);
+    }
+    args.push_back("--as-needed");
+    llvm::append_range(args, cLibraries(triple));
   }
-  args.push_back("--as-needed");
-  llvm::append_range(args, cLibraries(triple));
   std::string linked = inside("model.so");
   args.push_back("-o");
   args.push_back(linked);

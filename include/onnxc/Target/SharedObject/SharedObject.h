@@ -21,10 +21,15 @@ mlir::LogicalResult emitDescriptor(mlir::ModuleOp module, llvm::StringRef metada
 mlir::LogicalResult writeWeights(mlir::ModuleOp module, const TargetSpec &target,
                                  llvm::StringRef path);
 
-/// Links the objects with the model runtime into `output`, by way of a temporary file.
-mlir::LogicalResult linkSharedObject(mlir::Location loc, llvm::ArrayRef<std::string> objects,
-                                     mlir::ModuleOp weights, const TargetSpec &target,
-                                     llvm::StringRef output);
+enum class LinkKind {
+  SharedObject, ///< a model.so, with the model runtime
+  Object,       ///< one relocatable object: code, descriptor and weights
+};
+
+/// Links the objects and the weights of `module` into `output`, by way of a temporary file.
+mlir::LogicalResult linkModel(mlir::Location loc, llvm::ArrayRef<std::string> objects,
+                              mlir::ModuleOp module, const TargetSpec &target,
+                              llvm::StringRef output, LinkKind kind);
 
 } // namespace onnxc
 
