@@ -10,6 +10,7 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -191,7 +192,7 @@ LogicalResult emitCode(ModuleOp module, const TargetSpec &target, unsigned optLe
   if (parts.empty())
     parts.push_back(module);
   buffers.resize(parts.size());
-  SmallVector<unsigned> indices(llvm::seq<unsigned>(0, parts.size()));
+  auto indices = llvm::to_vector(llvm::seq<unsigned>(0, parts.size()));
   return failableParallelForEach(module.getContext(), indices, [&](unsigned i) {
     return emitOne(parts[i], target, optLevel, format, buffers[i]);
   });
