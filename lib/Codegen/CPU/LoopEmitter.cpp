@@ -393,7 +393,7 @@ private:
       return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
     });
     if (!anyVector) {
-      b.clone(inner, mapping);
+      allowContraction(b.clone(inner, mapping));
       return;
     }
     SmallVector<Value> operands;
@@ -408,8 +408,19 @@ private:
       types.push_back(VectorType::get(lanes, type));
     OperationState state(loc, inner.getName(), operands, types, inner.getAttrs());
     Operation *clone = b.create(state);
+    allowContraction(clone);
     for (auto [from, to] : llvm::zip(inner.getResults(), clone->getResults()))
       mapping.map(from, to);
+  }
+
+  /// A product and the sum it goes into may become one fused multiply-add.
+  void allowContraction(Operation *clone) {
+    if (op.getNumReductionLoops() == 0)
+      return;
+    if (auto mul = dyn_cast<arith::MulFOp>(clone))
+      mul.setFastmath(mul.getFastmath() | arith::FastMathFlags::contract);
+    else if (auto add = dyn_cast<arith::AddFOp>(clone))
+      add.setFastmath(add.getFastmath() | arith::FastMathFlags::contract);
   }
 
   // ---- memory ----
