@@ -29,7 +29,7 @@ EXPECTED = HERE / "expected-failures.txt"
 def checkOne(folder):
     """Runs in a child process: {problems, compile_s, run_ms, peak_mb}."""
     sys.path.insert(0, str(HERE))
-    import compare
+    import outputs
     import onnxc
 
     meta = json.loads((folder / "meta.json").read_text())
@@ -44,7 +44,7 @@ def checkOne(folder):
         times = []
         for number, dataSet in enumerate(meta["sets"]):
             data = folder / f"test_data_set_{number}"
-            feed = dict(compare.loadTensor(data / f"input_{i}.pb") for i in range(len(dataSet["inputs"])))
+            feed = dict(outputs.loadTensor(data / f"input_{i}.pb") for i in range(len(dataSet["inputs"])))
             start = time.perf_counter()
             try:
                 results = session.run(dataSet["outputs"], feed)
@@ -54,10 +54,10 @@ def checkOne(folder):
             times.append(time.perf_counter() - start)
             for i, (name, kind) in enumerate(zip(dataSet["outputs"], dataSet["otypes"], strict=True)):
                 if kind == "json":
-                    wrong = compare.compareMaps(data / f"output_{i}.json", results[i], meta["tol"])
+                    wrong = outputs.compareMaps(data / f"output_{i}.json", results[i], meta["tol"])
                 else:
-                    want = compare.loadTensor(data / f"output_{i}.pb")[1]
-                    wrong = compare.compareTensors(want, results[i], meta["tol"])
+                    want = outputs.loadTensor(data / f"output_{i}.pb")[1]
+                    wrong = outputs.compareTensors(want, results[i], meta["tol"])
                 if wrong:
                     problems.append(f"set {number}, {name}: {wrong}")
     return {
