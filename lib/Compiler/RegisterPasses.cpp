@@ -2,6 +2,7 @@
 #include "onnxc/Compiler/InitAll.h"
 #include "onnxc/Conversion/Passes.h"
 
+#include "onnxc/Codegen/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -31,4 +32,6 @@ void onnxc::registerAllPasses() {
   mlir::registerTransformsPasses();
   mlir::tensor::registerTensorPasses();
   mlir::vector::registerVectorPasses();
+
+  registerCodegenPasses();
 }
