@@ -24,6 +24,7 @@ PopulateFn *const kFamilies[] = {
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
     populateGatherPatterns, populateScatterPatterns, populateScanPatterns,
+    populateResizePatterns, populateQuantizationPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
