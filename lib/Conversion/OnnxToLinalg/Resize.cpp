@@ -48,11 +48,11 @@ struct Axis {
 };
 
 struct Resizer {
-  onnx::ResizeOp op;
   ConversionPatternRewriter &b;
   Location loc;
-  StringRef mode, coordinates;
+  StringRef mode, coordinates, rounding;
   bool antialias, excludeOutside;
+  double cubicA;
 
   // The position in the input that output index i stands for.
   Value source(F64 f, const Axis &a, Value i) const {
@@ -115,7 +115,6 @@ struct Resizer {
 
   // Input position of each output index (i64).
   Value nearestTable(const Axis &a) const {
-    auto rounding = op.getNearestMode();
     return createFromIndices(
         b, loc, a.out, b.getI64Type(), [&](OpBuilder &b, Location loc, ValueRange i) -> Value {
           F64 f{b, loc};
@@ -168,7 +167,7 @@ struct Resizer {
     Value one = f.num(1);
     if (mode == "linear")
       return f.max(f.sub(one, x), f.num(0));
-    double a = op.getCubicCoeffA().convertToFloat();
+    double a = cubicA;
     Value x2 = f.mul(x, x), x3 = f.mul(x2, x);
     Value nearPart = f.add(f.sub(f.mul(f.num(a + 2), x3), f.mul(f.num(a + 3), x2)), one);
     Value farPart = f.mul(f.num(a), f.sub(f.add(f.sub(x3, f.mul(f.num(5), x2)), f.mul(f.num(8), x)), f.num(4)));
@@ -418,9 +417,15 @@ struct ResizePattern : OnnxPattern<onnx::ResizeOp> {
       runtimeAssert(b, loc, some, "Resize: the input is empty");
     }
     llvm::erase_if(axes, isIdentity);
-    Resizer resizer{op,   b, loc, mode, op.getCoordinateTransformationMode(),
-                    op.getAntialias() != 0 && mode != "nearest", op.getExcludeOutside() != 0};
-    double extrapolation = op.getExtrapolationValue().convertToFloat();
+    Resizer resizer{b,
+                    loc,
+                    mode,
+                    op.getCoordinateTransformationMode(),
+                    op.getNearestMode(),
+                    op.getAntialias() != 0 && mode != "nearest",
+                    op.getExcludeOutside() != 0,
+                    op.getCubicCoeffA().convertToDouble()};
+    double extrapolation = op.getExtrapolationValue().convertToDouble();
     if (axes.empty() || mode == "nearest") {
       Value result = axes.empty() ? input
                                   : resizer.nearest(input, axes, codec.storageAttr(extrapolation));
