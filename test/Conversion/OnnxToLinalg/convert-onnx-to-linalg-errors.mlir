@@ -3,7 +3,7 @@
 // All operators that cannot be converted are listed at once.
 func.func @two(%x: tensor<2x3xf32>, %axes: tensor<1xi64>) -> tensor<?x?x?xf32> {
   // expected-error @+1 {{'onnx.Custom' op is not supported}}
-  %0 = onnx.Custom(%x) {domain_name = "acme", op_type = "Magic", attrs = {}} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %0 = onnx.Custom "acme" : "Magic"(%x) {} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   // expected-error @+1 {{'onnx.Unsqueeze' op needs constant axes}}
   %1 = onnx.Unsqueeze(%0, %axes) : (tensor<2x3xf32>, tensor<1xi64>) -> tensor<?x?x?xf32>
   return %1 : tensor<?x?x?xf32>

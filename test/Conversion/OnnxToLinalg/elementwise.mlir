@@ -1,5 +1,7 @@
 // RUN: onnx-mlir-opt --convert-onnx-to-linalg %s | FileCheck %s
 
+// CHECK-DAG: #[[ROW:.*]] = affine_map<(d0, d1) -> (0, d1)>
+
 // Equal dim_params: a plain elementwise op, no run-time check.
 // CHECK-LABEL: func.func @sameSymbol
 // CHECK-SAME: onnx.type = tensor<?x4xf32>
@@ -22,7 +24,6 @@ func.func @unknownSizes(%a: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
 }
 
 // f16 computes in f32; a static size of 1 is a constant of the map.
-// CHECK-DAG: #[[ROW:.*]] = affine_map<(d0, d1) -> (0, d1)>
 // CHECK-LABEL: func.func @halfBroadcast
 // CHECK: indexing_maps = [#{{.*}}, #[[ROW]], #{{.*}}]
 // CHECK: arith.extf {{.*}} : f16 to f32
@@ -46,8 +47,9 @@ func.func @unsignedLess(%a: tensor<4xui8>, %b: tensor<4xui8>) -> tensor<4xi1> {
 
 // Integer division cannot trap.
 // CHECK-LABEL: func.func @integerDivision
-// CHECK: %[[SAFE:.*]] = arith.select
-// CHECK: arith.divsi %{{.*}}, %[[SAFE]]
+// CHECK: arith.andi
+// CHECK: %[[SAFE:.*]] = arith.select {{.*}}, %c1{{.*}} : i32
+// CHECK-NEXT: arith.divsi %{{.*}}, %[[SAFE]]
 func.func @integerDivision(%a: tensor<4xi32>, %b: tensor<4xi32>) -> tensor<4xi32> {
   %0 = onnx.Div(%a, %b) : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
   return %0 : tensor<4xi32>
