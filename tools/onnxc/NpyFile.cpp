@@ -136,7 +136,9 @@ bool onnxc::readNpy(StringRef file, StringRef type, ValueStore &store, onnxc_val
       native[0] = width == "1" ? '|' : '<';
     for (const Code &code : codes) {
       bool named = type == ("tensor(" + StringRef(code.name) + ")").str();
-      if (native != code.descr || (kind == 'V' && !named))
+      // ml_dtypes saves its types as void, or as '<f1'.
+      bool isOpaque = (kind == 'V' || descr.ends_with("f1")) && width == StringRef(code.descr + 2);
+      if (code.descr[1] == 'V' ? !isOpaque || !named : native != code.descr)
         continue;
       elemType = code.type;
       fileSize = storageSize(elemType);
