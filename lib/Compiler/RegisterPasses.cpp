@@ -1,6 +1,7 @@
 // Registers the passes and pipelines for tools that parse them.
 #include "onnxc/Compiler/InitAll.h"
 
+#include "onnxc/Codegen/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -29,4 +30,6 @@ void onnxc::registerAllPasses() {
   mlir::registerTransformsPasses();
   mlir::tensor::registerTensorPasses();
   mlir::vector::registerVectorPasses();
+
+  registerCodegenPasses();
 }
