@@ -10,9 +10,12 @@
 namespace onnxc::importer {
 
 struct ImportError : std::runtime_error {
-  explicit ImportError(const std::string &message, std::vector<std::string> notes = {})
-      : std::runtime_error(message), notes(std::move(notes)) {}
+  explicit ImportError(const std::string &message, std::vector<std::string> notes = {},
+                       bool namesNode = false)
+      : std::runtime_error(message), notes(std::move(notes)), namesNode(namesNode) {}
   std::vector<std::string> notes;
+  /// The message says which node it is about.
+  bool namesNode;
 };
 
 [[noreturn]] inline void fail(const std::string &message) { throw ImportError(message); }

@@ -1,9 +1,9 @@
 #include "Upgrade.h"
 
 #include "TensorData.h"
+#include "TypeInference.h"
 
 #include "onnx/defs/schema.h"
-#include "onnx/shape_inference/implementation.h"
 
 namespace onnxc::importer {
 
@@ -361,14 +361,8 @@ static void setImports(google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdP
 
 void upgradeModel(ModelProto &model, const OpsetMap &opsets) {
   bool newest = isNewest(opsets);
-  if (!newest) {
-    // Some adapters need ranks. What cannot be inferred stays unknown.
-    try {
-      ::onnx::shape_inference::InferShapes(model, ::onnx::OpSchemaRegistry::Instance(),
-                                           ::onnx::ShapeInferenceOptions(false, 0, true));
-    } catch (const std::exception &) {
-    }
-  }
+  if (!newest)
+    inferTypes(model, opsets); // some adapters need ranks
   Upgrader upgrader(model);
   OpsetMap custom = opsets;
   for (FunctionProto &function : *model.mutable_functions()) {
