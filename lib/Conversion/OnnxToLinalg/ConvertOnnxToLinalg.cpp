@@ -23,6 +23,11 @@ PopulateFn *const kFamilies[] = {
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
+    // Contractions, windows, reductions, recurrence.
+    populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
+    populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
+    populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
+    populateSignalPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
