@@ -13,6 +13,13 @@ using namespace mlir;
 
 namespace onnxc::importer {
 
+// Blocks are filled before they are part of an operation.
+static OpBuilder atEndOf(Block *block, MLIRContext *context) {
+  OpBuilder builder(context);
+  builder.setInsertionPointToEnd(block);
+  return builder;
+}
+
 std::string dialectOpName(const std::string &domain, const std::string &op) {
   if (domain.empty())
     return "onnx." + op;
@@ -180,7 +187,7 @@ void GraphBuilder::buildRegion(Scope &outer, GraphProto &graph, Region &region, 
                                Location loc) {
   Block *block = new Block;
   region.push_back(block);
-  Scope scope{&outer, OpBuilder::atBlockEnd(block), {}, {}, {}, {}};
+  Scope scope{&outer, atEndOf(block, context), {}, {}, {}, {}};
   declare(scope, graph);
   for (auto [i, input] : llvm::enumerate(graph.input())) {
     if (scope.initializers.count(input.name()))
@@ -302,7 +309,7 @@ void GraphBuilder::buildNode(Scope &scope, NodeProto &node, Location loc) {
     fail("it has too many inputs or outputs");
   for (int i = 0; i < inputs; ++i)
     state.operands.push_back(hasInput(node, i) ? lookup(scope, node.input(i)) : none(scope));
-  SmallVector<Value> operands(state.operands);
+  SmallVector<Value> operands(state.operands.begin(), state.operands.end());
   // Regions are in the order of their attributes' names.
   for (const auto &[attrName, attrSchema] : schema->attributes()) {
     AttributeProto *attr = findAttribute(node, attrName);
@@ -347,7 +354,7 @@ void GraphBuilder::buildMain(GraphProto &graph, ModuleOp module) {
   OpBuilder top = OpBuilder::atBlockEnd(module.getBody());
   Builder b(context);
   auto block = std::make_unique<Block>();
-  Scope scope{nullptr, OpBuilder::atBlockEnd(block.get()), {}, {}, {}, {}};
+  Scope scope{nullptr, atEndOf(block.get(), context), {}, {}, {}, {}};
   declare(scope, graph);
 
   auto describeValue = [&](const std::string &name, const TypeProto &type) -> Attribute {
@@ -392,10 +399,10 @@ void GraphBuilder::buildMain(GraphProto &graph, ModuleOp module) {
   func.setAllResultAttrs(resultAttrs);
 }
 
-SmallVector<Value> GraphBuilder::buildInline(GraphProto &graph, ValueRange inputs, OpBuilder builder,
+SmallVector<Value> GraphBuilder::buildInline(GraphProto &graph, ValueRange inputs, Block *block,
                                              Location loc) {
   fixedLoc = loc;
-  Scope scope{nullptr, builder, {}, {}, {}, {}};
+  Scope scope{nullptr, atEndOf(block, context), {}, {}, {}, {}};
   declare(scope, graph);
   for (auto [input, value] : llvm::zip(graph.input(), inputs))
     scope.values[input.name()] = value;

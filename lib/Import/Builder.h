@@ -23,10 +23,10 @@ public:
   /// the graph's tensors.
   void buildMain(GraphProto &graph, mlir::ModuleOp module);
 
-  /// Builds a graph's nodes at the builder's insertion point, with `inputs` for
-  /// the graph's inputs ("" is no input). Returns the graph's outputs.
+  /// Builds a graph's nodes at the end of `block`, with `inputs` for the graph's
+  /// inputs. Returns the graph's outputs, null for one without a name.
   llvm::SmallVector<mlir::Value> buildInline(GraphProto &graph, mlir::ValueRange inputs,
-                                             mlir::OpBuilder builder, mlir::Location loc);
+                                             mlir::Block *block, mlir::Location loc);
 
   /// Regions that nodes of the internal domain stand for, by their number.
   llvm::SmallVector<mlir::Region *> placeholderRegions;

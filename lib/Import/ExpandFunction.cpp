@@ -283,8 +283,7 @@ LogicalResult expand(Operation *op, RewriterBase &rewriter) {
   builder.placeholderRegions = exporter.regions;
   // Built apart, so that nothing is left of it when the body cannot be built.
   auto block = std::make_unique<Block>();
-  SmallVector<Value> outputs = builder.buildInline(*model.mutable_graph(), inputs,
-                                                   OpBuilder::atBlockEnd(block.get()), op->getLoc());
+  SmallVector<Value> outputs = builder.buildInline(*model.mutable_graph(), inputs, block.get(), op->getLoc());
   rewriter.setInsertionPoint(op);
   for (Operation &made : llvm::make_early_inc_range(*block)) {
     made.remove();
