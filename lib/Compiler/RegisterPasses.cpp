@@ -1,5 +1,6 @@
 // Registers the passes and pipelines for tools that parse them.
 #include "onnxc/Compiler/InitAll.h"
+#include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
 #include "mlir/Conversion/Passes.h"
@@ -17,6 +18,7 @@
 #include "mlir/Transforms/Passes.h"
 
 void onnxc::registerAllPasses() {
+  registerConversionPasses();
   mlir::affine::registerAffinePasses();
   mlir::arith::registerArithPasses();
   mlir::bufferization::registerBufferizationPasses();
