@@ -2,6 +2,7 @@
 #include "onnxc/Compiler/InitAll.h"
 
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -32,4 +33,5 @@ void onnxc::registerAllPasses() {
   mlir::vector::registerVectorPasses();
 
   registerCodegenPasses();
+  registerConvertOnnxToLinalg();
 }
