@@ -1,7 +1,9 @@
 // Registers the passes and pipelines for tools that parse them.
 #include "onnxc/Compiler/InitAll.h"
+#include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -17,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 
 void onnxc::registerAllPasses() {
+  registerConversionPasses();
   mlir::affine::registerAffinePasses();
   mlir::arith::registerArithPasses();
   mlir::bufferization::registerBufferizationPasses();
@@ -32,4 +35,5 @@ void onnxc::registerAllPasses() {
   mlir::vector::registerVectorPasses();
 
   registerCodegenPasses();
+  registerConvertOnnxToLinalg();
 }

@@ -68,6 +68,20 @@ void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_
   }
 }
 
+void onnxc_k::expandBinary(PostTransform transform, SecondClass second, double *scores) {
+  double score = scores[0];
+  if (transform == PostTransform::Logistic) {
+    scores[0] = -score;
+    scores[1] = score;
+    applyPostTransform(transform, scores, 2);
+    return;
+  }
+  if (transform == PostTransform::Probit)
+    applyPostTransform(transform, &score, 1);
+  scores[0] = second == SecondClass::Complement ? 1 - score : -score;
+  scores[1] = score;
+}
+
 void onnxc_k::giveLabel(onnxc_ctx *ctx, const ClassLabels &labels, const onnxc_tensor &out, int64_t n,
                         int64_t i) {
   if (out.elem_type == ONNXC_STRING) {

@@ -17,12 +17,13 @@ namespace onnxc {
 
 namespace {
 
-// One line for each area of work, so that they merge.
 PopulateFn *const kFamilies[] = {
     populateConstantPatterns, populateElementwiseUnaryPatterns, populateElementwiseBinaryPatterns,
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
+    populateGatherPatterns, populateScatterPatterns, populateScanPatterns,
+    populateResizePatterns, populateQuantizationPatterns,
     // Contractions, windows, reductions, recurrence.
     populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
