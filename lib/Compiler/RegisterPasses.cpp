@@ -3,6 +3,7 @@
 #include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -34,4 +35,5 @@ void onnxc::registerAllPasses() {
   mlir::vector::registerVectorPasses();
 
   registerCodegenPasses();
+  registerConvertOnnxToLinalg();
 }
