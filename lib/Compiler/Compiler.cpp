@@ -7,7 +7,7 @@
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Compiler/InitAll.h"
 #include "onnxc/Conversion/Passes.h"
-//#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "onnxc/Import/Import.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 #include "llvm/Support/FileSystem.h"
