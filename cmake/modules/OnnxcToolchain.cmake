@@ -24,7 +24,9 @@ if(ONNXC_ENABLE_ASSERTIONS)
   endforeach()
 endif()
 
-add_compile_options(-Wall -Wextra -Wno-unused-parameter -ffunction-sections -fdata-sections
+add_compile_options(-Wall -Wextra -Wno-unused-parameter
+                    $<$<CXX_COMPILER_ID:Clang>:-Wno-ambiguous-reversed-operator>
+                    -ffunction-sections -fdata-sections
                     $<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   find_program(ONNXC_LLD NAMES ld.lld-22 ld.lld)

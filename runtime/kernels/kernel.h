@@ -74,7 +74,8 @@ void *onnxc_alloc(onnxc_ctx *ctx, int64_t bytes);
 void onnxc_free(onnxc_ctx *ctx, void *data);
 /* Gives out its data and dims (copied). elem_type is already set. */
 void onnxc_alloc_out(onnxc_ctx *ctx, onnxc_tensor *out, int32_t rank, const int64_t *dims);
-/* Ends the run with a formatted message; does not return. Not in parallel bodies. */
+/* Ends the run with a formatted message; does not return. All services may be called in
+ * parallel bodies too. */
 __attribute__((noreturn, format(printf, 2, 3))) void onnxc_fail(onnxc_ctx *ctx, const char *format, ...);
 /* body(arg, begin, end) over ranges covering [0, n); cost: ns of one iteration. */
 void onnxc_parallel_for(onnxc_ctx *ctx, void (*body)(void *, int64_t, int64_t), void *arg,

@@ -75,5 +75,12 @@ LogicalResult KernelOp::verify() {
   return success();
 }
 
+LogicalResult StringConstantOp::verify() {
+  int64_t elements = cast<ShapedType>(getType()).getNumElements();
+  if (static_cast<int64_t>(getValues().size()) != elements)
+    return emitOpError("has ") << getValues().size() << " strings for a tensor of " << elements;
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "onnxc/Dialect/Rt/IR/RtOps.cpp.inc"

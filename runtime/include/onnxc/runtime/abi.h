@@ -29,7 +29,8 @@ typedef enum onnxc_status {
   ONNXC_RUNTIME_ERROR = 2,    /* a check inside the model failed */
   ONNXC_OUT_OF_MEMORY = 3,
   ONNXC_UNSUPPORTED = 4, /* this machine or this version can't */
-  ONNXC_CANCELLED = 5
+  ONNXC_CANCELLED = 5,
+  ONNXC_LOAD_FAILED = 6 /* of the runtime: no such file, or not a model */
 } onnxc_status;
 
 /* Element types are onnx::TensorProto::DataType values. */

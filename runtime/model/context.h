@@ -1,0 +1,104 @@
+// The state behind onnxc_ctx: one instance and its current run. Shared by the
+// files of runtime/model; generated code and kernels see only the functions.
+#ifndef ONNXC_MODEL_CONTEXT_H
+#define ONNXC_MODEL_CONTEXT_H
+
+#include <setjmp.h>
+
+#include "generated.h"
+
+namespace onnxc_rt {
+
+constexpr int64_t kAlign = 64;
+constexpr int kNumClasses = 256;
+
+// Precedes each block of the pool; 64 bytes, so that data stays aligned.
+struct alignas(kAlign) Block {
+  Block *nextAll;
+  Block *nextFree;
+  uint64_t lastRun; // when it was last handed out
+  int32_t sizeClass;
+};
+
+// Memory of one instance by size class. Blocks stay in the pool between runs, so
+// that a steady state does not call malloc; what a whole run did not use goes
+// back to the system.
+struct Pool {
+  Block *all;
+  Block *freeBySize[kNumClasses];
+  char *bump; // the current chunk for strings and objects
+  int64_t bumpLeft;
+  char lock; // alloc and free may be called from parallel bodies
+};
+
+struct Input {
+  void *data;
+  const int64_t *dims;
+};
+
+struct Output {
+  bool set;   // in this run
+  void *lent; // pool memory that the caller was given
+};
+
+} // namespace onnxc_rt
+
+struct onnxc_ctx {
+  const onnxc_host *host;
+  void *arenaBase;
+  void *arena;
+  onnxc_rt::Pool pool;
+  uint64_t run; // counts runs
+  onnxc_rt::Input *inputs;
+  onnxc_rt::Output *outputs;
+  int32_t numSymbols;
+  const onnxc_value *inputValues;
+  onnxc_value *outputValues;
+  const onnxc_run_options *options;
+  int32_t status; // of the run; the first failure stays
+  char failLock;
+  jmp_buf runStart;
+  char error[1024];
+};
+
+namespace onnxc_rt {
+
+inline void lock(char *flag) {
+  while (__atomic_test_and_set(flag, __ATOMIC_ACQUIRE))
+    ;
+}
+inline void unlock(char *flag) { __atomic_clear(flag, __ATOMIC_RELEASE); }
+
+__attribute__((noreturn, format(printf, 3, 4))) void failWith(onnxc_ctx *ctx, onnxc_status status,
+                                                              const char *format, ...);
+
+// Pool.cpp
+void *poolAllocSmall(onnxc_ctx *ctx, int64_t bytes);
+void poolReset(onnxc_ctx *ctx);
+void poolDestroy(onnxc_ctx *ctx);
+
+// Inputs.cpp: checks all inputs and fills ctx->inputs.
+int32_t countSymbols();
+void takeInputs(onnxc_ctx *ctx);
+
+// Outputs.cpp
+void startOutputs(onnxc_ctx *ctx);
+void finishOutputs(onnxc_ctx *ctx);
+
+// Types.cpp
+const char *elemTypeName(int32_t elemType);
+DLDataType dlDataType(int32_t elemType);
+// The size in bytes of a tensor; fails on overflow or a negative size.
+int64_t tensorBytes(onnxc_ctx *ctx, int32_t elemType, int32_t rank, const int64_t *dims);
+inline bool isKnownElemType(int32_t elemType) {
+  return elemType > ONNXC_UNDEFINED && elemType <= ONNXC_INT2;
+}
+// "2x3", for messages.
+struct ShapeText {
+  char text[160];
+};
+ShapeText shapeText(int32_t rank, const int64_t *dims);
+
+} // namespace onnxc_rt
+
+#endif

@@ -1,0 +1,68 @@
+/* What the compiler generates and what generated code may call: the contract
+ * between the compiler's lowering to LLVM and runtime/model. Kernels use
+ * runtime/kernels/kernel.h, whose services generated code may call as well.
+ *
+ * A model.so must pull in onnxc_model_entry (ld: -u onnxc_model_entry).
+ */
+#ifndef ONNXC_MODEL_GENERATED_H
+#define ONNXC_MODEL_GENERATED_H
+
+#include "../kernels/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Added to kind: the value may be absent; generated code sees a handle whose object
+ * has kind ONNXC_NONE when it is. */
+#define ONNXC_ARG_OPTIONAL 0x100
+
+typedef struct onnxc_arg_desc {
+  const char *name;
+  int32_t kind;        /* onnxc_kind, | ONNXC_ARG_OPTIONAL */
+  int32_t elem_type;   /* of a tensor: onnxc_elem_type */
+  int32_t rank;        /* -1: any */
+  const int64_t *dims; /* >= 0: the size; -1: any; <= -2: symbol -d - 2, equal symbols are equal sizes */
+  const char *type_str; /* as in the metadata: "seq(map(int64,tensor(float)))" */
+} onnxc_arg_desc;
+
+typedef struct onnxc_model_desc {
+  const char *metadata;
+  int64_t metadata_size;
+  int32_t num_inputs, num_outputs;
+  const onnxc_arg_desc *inputs, *outputs;
+  int64_t arena_bytes;
+  int64_t arena_align; /* a power of two; 0 means 64 */
+} onnxc_model_desc;
+
+/* ---- defined by generated code ---- */
+extern const onnxc_model_desc onnxc_generated_desc;
+/* 0 on success; failures of checks and kernels do not return here. */
+extern int32_t onnxc_generated_main(onnxc_ctx *ctx);
+
+/* ---- called by generated code ---- */
+
+/* Input i. Strings: an array of const onnxc_str *. Sequences, maps and optionals: one
+ * cell with an onnxc_object *, rank 0. The data is never NULL. */
+void *onnxc_input_data(onnxc_ctx *ctx, int32_t i);
+const int64_t *onnxc_input_dims(onnxc_ctx *ctx, int32_t i);
+void *onnxc_arena(onnxc_ctx *ctx);
+
+/* Memory for a tensor output that is not a string tensor: the caller's, the host's or the
+ * instance's. Ends the run if the caller's shape differs. */
+void *onnxc_output(onnxc_ctx *ctx, int32_t index, int32_t rank, const int64_t *dims);
+/* Any output from a value that lives elsewhere: copied, strings and handles converted.
+ * Needed for strings and for all that is not a tensor. */
+void onnxc_set_output(onnxc_ctx *ctx, int32_t index, int32_t rank, const int64_t *dims, void *data);
+
+/* Ends the run with message if ok is 0. */
+void onnxc_check(onnxc_ctx *ctx, int32_t ok, const char *message);
+/* Ends the run if its caller has cancelled it. */
+void onnxc_cancel_point(onnxc_ctx *ctx);
+void onnxc_call_kernel(onnxc_ctx *ctx, onnxc_kernel_fn kernel, const onnxc_attrs *attrs,
+                       int32_t num_in, const onnxc_tensor *in, int32_t num_out, onnxc_tensor *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

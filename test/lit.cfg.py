@@ -1,0 +1,29 @@
+# Settings of the lit tests. Tools are found on PATH (the build's bin folder and
+# LLVM's), so RUN lines name them plainly: onnxc, onnx-mlir-opt, FileCheck, not.
+import os
+
+import lit.formats
+
+config.name = "onnxc"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".onnxtxt", ".test"]
+config.excludes = ["Inputs", "utils", "backend", "models", "errors", "python"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
+
+path = [os.path.join(config.onnxc_build_dir, "bin"), config.llvm_tools_dir, os.environ["PATH"]]
+config.environment["PATH"] = os.pathsep.join(path)
+config.environment["PYTHONPATH"] = os.path.join(config.onnxc_build_dir, "python")
+for name in ("HOME", "ONNXC_CACHE_DIR"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+utils = os.path.join(config.test_source_root, "utils")
+config.substitutions += [
+    ("%python", config.python),
+    # Compiles each model of a text file, runs it and compares with onnx's reference.
+    ("%check-op", f"{config.python} {utils}/check_op.py"),
+    # Text format to a binary model.
+    ("%onnx-as", f"{config.python} {utils}/onnx_as.py"),
+    ("%build", config.onnxc_build_dir),
+]

@@ -1,0 +1,2 @@
+/* A shared object that is no model. */
+int notAModel(void) { return 1; }
