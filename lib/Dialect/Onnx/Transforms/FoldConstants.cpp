@@ -76,9 +76,11 @@ private:
       return true;
     Type i64 = IntegerType::get(&getContext(), 64);
     if (isa<SizeOp>(op))
-      replace(op, DenseElementsAttr::get(RankedTensorType::get({}, i64), type.getNumElements()));
+      replace(op, ElementsAttr(DenseElementsAttr::get(RankedTensorType::get({}, i64),
+                                                     type.getNumElements())));
     else
-      replace(op, DenseElementsAttr::get(RankedTensorType::get({end - start}, i64), dims));
+      replace(op, ElementsAttr(DenseElementsAttr::get(
+                      RankedTensorType::get({end - start}, i64), dims)));
     return true;
   }
 

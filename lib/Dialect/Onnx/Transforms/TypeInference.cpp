@@ -205,7 +205,6 @@ static Type insertDim(Type type, int64_t axis, int64_t size) {
 }
 
 LogicalResult TypeInference::inferLoop(Operation *op) {
-  auto loop = cast<LoopOp>(op);
   Block &body = op->getRegion(0).front();
   Operation *yield = bodyTerminator(op);
   unsigned carried = op->getNumOperands() - 2;
