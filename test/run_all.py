@@ -78,7 +78,7 @@ def suites(build, jobs):
             ["ctest", "--test-dir", str(build), "--output-on-failure", "--no-tests=error", f"-j{jobs}"],
             ctestTotals,
         ),
-        "lit": ([python, "-m", "lit.main", "-sv", f"-j{jobs}", str(build / "test")], litTotals),
+        "lit": ([str(Path(python).parent / "lit"), "-sv", f"-j{jobs}", str(build / "test")], litTotals),
         "python": pytest(HERE / "python"),
         "errors": pytest(HERE / "errors"),
         "example": pytest(HERE / "example"),

@@ -43,6 +43,9 @@ function(onnxc_compiler_target name)
     target_compile_options(${name} PRIVATE -fno-exceptions)
     if(NOT ARG_NO_PCH AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
       add_dependencies(${name} onnxc-pch)
+      # Executables too are compiled as the precompiled header is.
+      set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${name} PRIVATE -fPIC)
       target_compile_options(${name} PRIVATE
         "SHELL:-Xclang -include-pch -Xclang ${ONNXC_PCH}" -Xclang -fno-pch-timestamp)
       file(GLOB srcs CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)

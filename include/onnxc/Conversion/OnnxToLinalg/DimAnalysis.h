@@ -10,15 +10,16 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
-#include <map>
 
 namespace onnxc {
 
 class DimAnalysis {
 public:
-  // A size: constants are >= 0 and stand for themselves, symbols are < 0.
+  // A size: constants stand for themselves, symbols are below kSymbols.
   using Dim = int64_t;
-  static bool isConstant(Dim dim) { return dim >= 0; }
+  using Dims = llvm::SmallVector<Dim, 4>;
+  static constexpr Dim kSymbols = -(int64_t(1) << 60);
+  static bool isConstant(Dim dim) { return dim > kSymbols; }
 
   explicit DimAnalysis(mlir::Operation *root);
 
@@ -28,24 +29,30 @@ public:
   bool equal(mlir::Value a, int64_t dimA, mlir::Value b, int64_t dimB) const;
 
 private:
-  using Dims = llvm::SmallVector<Dim>;
   Dim fresh() { return nextSymbol--; }
   // The symbol of an expression; equal expressions get the same one.
-  Dim expression(llvm::StringRef kind, Dim a, Dim b);
-  Dim multiply(Dim a, Dim b);
+  Dim expression(const llvm::Twine &kind, llvm::ArrayRef<Dim> parts);
   Dim add(Dim a, Dim b);
-  void visit(mlir::Operation *op);
-  void visitRegions(mlir::Operation *op);
-  bool inferShape(mlir::Operation *op, Dims &dims);
-  bool inferContents(mlir::Operation *op, Dims &contents);
-  // Known elements of a small integer tensor.
-  bool contentsOf(mlir::Value value, Dims &contents) const;
-  void record(mlir::Value value, llvm::ArrayRef<Dim> inferred);
+  Dim multiply(Dim a, Dim b);
+  Dim broadcast(Dim a, Dim b);
+  Dims broadcast(llvm::ArrayRef<Dim> a, llvm::ArrayRef<Dim> b);
+  Dim windows(Dim size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pads);
 
-  Dim nextSymbol = -1;
+  void visit(mlir::Operation *op);
+  void visitBlock(mlir::Block &block);
+  void record(mlir::Value value, llvm::ArrayRef<Dim> inferred);
+  // The shape of the first result; false if no rule applies.
+  bool inferShape(mlir::Operation *op, Dims &dims);
+  bool inferMovement(mlir::Operation *op, Dims &dims);
+  bool inferWindow(mlir::Operation *op, Dims &dims);
+  bool inferReshape(mlir::Operation *op, Dims &dims);
+  // The elements of a small integer result of rank 0 or 1.
+  bool inferContents(mlir::Operation *op, Dims &out);
+  bool contentsOf(mlir::Value value, Dims &out) const;
+
+  Dim nextSymbol = kSymbols;
   llvm::DenseMap<mlir::Value, Dims> shapes, contents;
-  llvm::StringMap<Dim> named;
-  std::map<std::tuple<std::string, Dim, Dim>, Dim> expressions;
+  llvm::StringMap<Dim> named, expressions;
 };
 
 } // namespace onnxc

@@ -7,11 +7,18 @@ include "mlir/IR/OpBase.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
 
 def Rt_Dialect : Dialect {
   let name = "rt";
   let cppNamespace = "::onnxc::rt";
   let summary = "Calls of a compiled model into its linked-in runtime";
+  let description = [{
+    The running call's context is the first argument of every function that holds
+    rt ops; it is implicit until the lowering to LLVM.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 class Rt_Op<string mnemonic, list<Trait> traits = []> : Op<Rt_Dialect, mnemonic, traits>;
@@ -60,9 +67,96 @@ def Rt_StringConstantOp : Rt_Op<"string_constant", [Pure]> {
     ```
   }];
   let arguments = (ins StrArrayAttr:$values);
-  let results = (outs StaticShapeTensorOf<[I64]>:$result);
+  let results = (outs AnyShaped:$result);
   let assemblyFormat = "$values attr-dict `:` type($result)";
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// After bufferization: where the model's buffers live
+//===----------------------------------------------------------------------===//
+
+def Rt_InputOp : Rt_Op<"input", [Pure]> {
+  let summary = "The caller's memory of an input of the model";
+  let arguments = (ins I64Attr:$index);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = "$index attr-dict `:` type($result)";
+}
+
+def Rt_OutputOp : Rt_Op<"output", [MemoryEffects<[MemWrite]>]> {
+  let summary = "The memory of an output of the model, given its dynamic sizes";
+  let arguments = (ins I64Attr:$index, Variadic<Index>:$sizes);
+  let results = (outs Res<AnyMemRef, "", [MemAlloc]>:$result);
+  let assemblyFormat = "$index `(` $sizes `)` attr-dict `:` type($result)";
+}
+
+def Rt_SetOutputOp : Rt_Op<"set_output", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Copies a buffer to an output of the model (strings and handles are converted)";
+  let arguments = (ins I64Attr:$index, AnyMemRef:$value);
+  let assemblyFormat = "$index `,` $value attr-dict `:` type($value)";
+}
+
+def Rt_ArenaOp : Rt_Op<"arena", [Pure]> {
+  let summary = "A statically planned buffer at an offset (bytes) of the instance's arena";
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = "$offset attr-dict `:` type($result)";
+}
+
+def Rt_WeightOp : Rt_Op<"weight", [Pure]> {
+  let summary = "A constant at an offset (bytes) of the model's weights";
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = "$offset attr-dict `:` type($result)";
+}
+
+def Rt_AllocOp : Rt_Op<"alloc"> {
+  let summary = "A buffer from the run's pool";
+  let arguments = (ins Variadic<Index>:$sizes);
+  let results = (outs Res<AnyMemRef, "", [MemAlloc]>:$result);
+  let assemblyFormat = "`(` $sizes `)` attr-dict `:` type($result)";
+}
+
+def Rt_DeallocOp : Rt_Op<"dealloc"> {
+  let summary = "Gives a buffer back to the run's pool";
+  let arguments = (ins Arg<AnyMemRef, "", [MemFree]>:$buffer);
+  let assemblyFormat = "$buffer attr-dict `:` type($buffer)";
+}
+
+//===----------------------------------------------------------------------===//
+// Outlined loop nests
+//===----------------------------------------------------------------------===//
+
+def Rt_AsPtrOp : Rt_Op<"as_ptr", [Pure]> {
+  let summary = "The base address of a memref (without its offset)";
+  let arguments = (ins AnyMemRef:$source);
+  let results = (outs LLVM_AnyPointer:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `,` type($result)";
+  let builders = [OpBuilder<(ins "::mlir::Value":$source), [{
+    build($_builder, $_state, ::mlir::LLVM::LLVMPointerType::get($_builder.getContext()), source);
+  }]>];
+}
+
+def Rt_AsMemRefOp : Rt_Op<"as_memref", [Pure, AttrSizedOperandSegments]> {
+  let summary = "A memref of the given type at a base address";
+  let description = [{The dynamic ones of its sizes, strides and offset (elements) are given.}];
+  let arguments = (ins LLVM_AnyPointer:$source, Variadic<Index>:$sizes, Variadic<Index>:$strides,
+                       Variadic<Index>:$offset);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = [{
+    $source `sizes` `(` $sizes `)` `strides` `(` $strides `)` `offset` `(` $offset `)` attr-dict
+    `:` type($source) `,` type($result)
+  }];
+}
+
+def Rt_ParallelForOp : Rt_Op<"parallel_for", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Calls an outlined function over ranges that cover [0, n), on the pool's threads";
+  let description = [{
+    The callee takes the context, the range's begin and end (index) and `args`. `cost` is the
+    estimated time of one iteration in nanoseconds.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Index:$n, F64Attr:$cost, Variadic<AnyType>:$args);
+  let assemblyFormat = "$callee `[` $n `,` $cost `]` `(` ($args^ `:` type($args))? `)` attr-dict";
 }
 
 #endif

@@ -1,0 +1,38 @@
+// Writes a linalg operation on memrefs as a loop nest with register tiles: the
+// innermost tile is unrolled into vectors that the reduction loops carry as
+// iter_args. One emitter serves contractions, convolutions, pooling, reductions and
+// elementwise operations; what differs is the schedule.
+#ifndef ONNXC_CODEGEN_CPU_LOOPEMITTER_H
+#define ONNXC_CODEGEN_CPU_LOOPEMITTER_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace onnxc {
+
+/// What the emitter needs to know of the machine.
+struct VectorTarget {
+  unsigned vectorBits = 512;  ///< width of the registers to use
+  unsigned numRegisters = 32; ///< vector registers
+};
+
+/// How one operation becomes loops.
+struct LoopSchedule {
+  /// The loop dimension that runs along vector lanes; none: scalar code.
+  std::optional<unsigned> vectorDim;
+  unsigned lanes = 1; ///< elements of a vector
+  /// Unroll factors of the register tile by loop dimension, in iterations
+  /// (in vectors for the vector dimension when that is parallel).
+  llvm::SmallVector<unsigned> unroll;
+};
+
+/// Chooses the schedule of an operation on memrefs from its indexing maps, sizes and body.
+LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target);
+
+/// Replaces the operation (on memrefs) by its loop nest.
+mlir::LogicalResult emitLoops(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,
+                              const LoopSchedule &schedule);
+
+} // namespace onnxc
+
+#endif

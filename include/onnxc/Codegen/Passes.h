@@ -1,0 +1,34 @@
+// The passes from linalg on tensors to LLVM functions, and the pipelines made of them.
+#ifndef ONNXC_CODEGEN_PASSES_H
+#define ONNXC_CODEGEN_PASSES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/Pass.h"
+#include "onnxc/Codegen/CPU/LoopEmitter.h"
+
+namespace onnxc {
+
+#define GEN_PASS_DECL
+#include "onnxc/Codegen/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "onnxc/Codegen/Passes.h.inc"
+
+struct CodegenOptions {
+  unsigned optLevel = 3;
+  VectorTarget vectors;
+  int64_t cacheBytes = 512 * 1024;
+};
+
+/// linalg on tensors -> the same, fused and tiled (phase `tiled`).
+void buildTilingPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
+/// tensors -> memrefs in their planned places, loops with register tiles (phase `buffers`).
+void buildBufferPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
+/// memrefs -> the LLVM dialect (phase `llvm`).
+void buildLLVMPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
+
+/// Registers the passes and pipelines of this folder for onnx-mlir-opt.
+void registerCodegenPasses();
+
+} // namespace onnxc
+
+#endif

@@ -1,0 +1,115 @@
+// Passes from linalg on tensors to LLVM functions.
+#ifndef ONNXC_CODEGEN_PASSES_TD
+#define ONNXC_CODEGEN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// On tensors
+//===----------------------------------------------------------------------===//
+
+def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Fuses elementwise operations, and padding into its parts";
+  let description = [{
+    Makes one linalg.generic of a chain of elementwise operations: a producer is
+    fused when it has one user or is as cheap to compute again as to load (a broadcast,
+    a constant). tensor.pad becomes a fill and an insertion. So no
+    intermediate tensor remains for biases, activations, casts and residual additions.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
+  let summary = "Tiles each group of operations into a parallel loop with its producers inside";
+  let description = [{
+    A group is a consumer (the root) with the producers that only it uses. The
+    root's parallel dimensions are tiled by scf.forall so that the intermediate results of one tile
+    stay in the cache; a tile of a softmax or a normalisation is some rows, of a contraction with its
+    epilogue a block of the result.
+  }];
+  let options = [
+    Option<"cacheBytes", "cache-bytes", "int64_t", "262144", "What a tile's data should fit into">,
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// On memrefs
+//===----------------------------------------------------------------------===//
+
+def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
+  let summary = "Writes linalg operations on memrefs as loops with register tiles";
+  let description = [{
+    See onnxc/Codegen/CPU/LoopEmitter.h. Strided copies become linalg.generic first;
+    contiguous ones stay memref.copy (memcpy).
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">,
+    Option<"numRegisters", "num-registers", "unsigned", "32", "Number of vector registers">,
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect"];
+}
+
+def PlanMemoryPass : Pass<"onnxc-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Gives every buffer of @main_graph its place";
+  let description = [{
+    Static allocations get an offset in one arena, by liveness; dynamic ones come
+    from the run's pool and are given back after their last use. Constants get an offset in the
+    weights. The module attributes `onnxc.arena_bytes`, `onnxc.weights_bytes` and
+    `onnxc.dynamic_memory` say what was planned.
+  }];
+  let dependentDialects = ["::onnxc::rt::RtDialect"];
+}
+
+def BuildEntryPass : Pass<"onnxc-build-entry", "::mlir::ModuleOp"> {
+  let summary = "Turns @main_graph into the function that the model's runtime calls";
+  let description = [{
+    Arguments become rt.input, results rt.output: a result that is an allocation of
+    the function's body is written straight into the output's memory. Strings and
+    handles go through rt.set_output. The context is the function's one argument.
+  }];
+  let dependentDialects = ["::onnxc::rt::RtDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+def OutlineKernelsPass : Pass<"onnxc-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Moves loop nests into functions of their own";
+  let description = [{
+    Each outermost loop nest becomes a function of pointers and sizes; equal ones are
+    kept once. Parallel loops are called through rt.parallel_for. LLVM then works on
+    small functions, on several cores.
+  }];
+  let dependentDialects = ["::onnxc::rt::RtDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
+  let summary = "Spreads the module's functions over nested modules of about equal size";
+  let description = [{
+    The nested modules are lowered, optimised and compiled at the same time; each has
+    declarations of the functions that it calls.
+  }];
+  let options = [
+    Option<"parts", "parts", "unsigned", "2", "Number of nested modules with kernels">,
+  ];
+}
+
+def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
+  let summary = "Expands exp, tanh, erf and their kin on f32 into polynomials";
+  let description = [{
+    On vectors and scalars; what has no expansion here, f64 in particular, becomes calls of
+    libm. Also expands conversions to and from bfloat16, for which x86 has no instruction before AVX512-BF16.
+  }];
+  let dependentDialects = ["::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def ConvertToLLVMPass : Pass<"onnxc-convert-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Lowers everything that is left, and the rt dialect, to the LLVM dialect";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif

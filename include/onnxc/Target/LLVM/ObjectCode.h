@@ -1,0 +1,36 @@
+// From the LLVM dialect to object code, in process.
+#ifndef ONNXC_TARGET_LLVM_OBJECTCODE_H
+#define ONNXC_TARGET_LLVM_OBJECTCODE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "onnxc/Codegen/CPU/LoopEmitter.h"
+#include "llvm/ADT/SmallVector.h"
+#include <string>
+
+namespace onnxc {
+
+/// A machine to compile for, as LLVM names it.
+struct TargetSpec {
+  std::string triple;
+  std::string cpu;
+  std::string features; ///< "+avx2,-avx512f,..."
+};
+
+enum class CodeFormat { LLVMIR, Assembly, Object };
+
+/// Resolves `--target` (a triple or a prefix such as aarch64-linux-gnu; "" for this machine) and
+/// `--march` ("native", an x86-64 level, or a CPU name). Reports what is unknown at `loc`.
+mlir::FailureOr<TargetSpec> resolveTarget(mlir::Location loc, llvm::StringRef target,
+                                          llvm::StringRef march);
+
+/// The vector registers of the target.
+VectorTarget describeVectors(const TargetSpec &target);
+
+/// Compiles each nested module of `module` (LLVM dialect), or `module` itself if there is none, on the
+/// context's threads. One buffer a module, in their order. optLevel: 0 to 3.
+mlir::LogicalResult emitCode(mlir::ModuleOp module, const TargetSpec &target, unsigned optLevel,
+                             CodeFormat format, llvm::SmallVectorImpl<std::string> &buffers);
+
+} // namespace onnxc
+
+#endif

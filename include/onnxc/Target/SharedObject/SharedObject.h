@@ -1,0 +1,36 @@
+// From object code and weights to a model's shared object.
+#ifndef ONNXC_TARGET_SHAREDOBJECT_SHAREDOBJECT_H
+#define ONNXC_TARGET_SHAREDOBJECT_SHAREDOBJECT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "onnxc/Target/LLVM/ObjectCode.h"
+
+namespace onnxc {
+
+/// The metadata of the artefact (docs/architecture.md), JSON. `module` carries the attributes of the
+/// import and those that onnxc-build-entry and onnxc-plan-memory left.
+std::string writeMetadata(mlir::ModuleOp module, const TargetSpec &target,
+                          llvm::StringRef options);
+
+/// Object code that defines onnxc_generated_desc: the metadata and the signature in the form that
+/// runtime/model checks inputs against.
+mlir::LogicalResult emitDescriptor(mlir::ModuleOp module, llvm::StringRef metadata,
+                                   const TargetSpec &target, std::string &object);
+
+/// Writes an ELF object that holds the module's weights in .lrodata as `onnxc_weights`.
+mlir::LogicalResult writeWeights(mlir::ModuleOp module, const TargetSpec &target,
+                                 llvm::StringRef path);
+
+enum class LinkKind {
+  SharedObject, ///< a model.so, with the model runtime
+  Object,       ///< one relocatable object: code, descriptor and weights
+};
+
+/// Links the objects and the weights of `module` into `output`, by way of a temporary file.
+mlir::LogicalResult linkModel(mlir::Location loc, llvm::ArrayRef<std::string> objects,
+                              mlir::ModuleOp module, const TargetSpec &target,
+                              llvm::StringRef output, LinkKind kind);
+
+} // namespace onnxc
+
+#endif

@@ -1,0 +1,552 @@
+// The emitter behind LoopEmitter.h. Loops are built outermost first; the tile at the
+// bottom loads every operand once for the coordinates it depends on, clones the body on
+// vectors, and carries the accumulators through the reduction loops. What
+// does not divide goes into a second, smaller tile; a ragged vector is masked.
+#include "onnxc/Codegen/CPU/LoopEmitter.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+class Emitter {
+public:
+  Emitter(RewriterBase &b, linalg::LinalgOp op, const LoopSchedule &schedule)
+      : b(b), op(op), loc(op.getLoc()), schedule(schedule), maps(op.getIndexingMapsArray()),
+        iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()),
+        body(op->getRegion(0).front()) {}
+
+  LogicalResult run() {
+    for (Range range : op.createLoopRanges(b, loc))
+      sizes.push_back(range.size);
+    base.assign(numLoops, Value());
+    factor.assign(numLoops, 1);
+    lanes = schedule.lanes;
+    if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combiner())
+      return failure();
+    // Unrolled rows inside unrolled vectors inside everything else.
+    SmallVector<unsigned> order, inner;
+    for (unsigned dim = 0; dim < numLoops; ++dim) {
+      if (reduces(dim))
+        continue;
+      if (schedule.vectorDim == dim)
+        inner.insert(inner.begin(), dim);
+      else if (schedule.unroll[dim] > 1)
+        inner.push_back(dim);
+      else
+        order.push_back(dim);
+    }
+    order.append(inner);
+    emitParallel(order);
+    return success();
+  }
+
+private:
+  bool reduces(unsigned dim) const { return iterators[dim] == utils::IteratorType::reduction; }
+  bool isVector(unsigned dim) const { return lanes > 1 && schedule.vectorDim == dim; }
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+  Value sizeOf(unsigned dim) { return getValueOrCreateConstantIndexOp(b, loc, sizes[dim]); }
+
+  /// The operation that combines with the accumulator, for a horizontal reduction.
+  std::optional<vector::CombiningKind> combiner() {
+    if (op.getNumDpsInits() != 1)
+      return std::nullopt;
+    SmallVector<Operation *, 4> combiners;
+    if (!matchReduction(op.getRegionOutputArgs(), 0, combiners) || combiners.size() != 1)
+      return std::nullopt;
+    return linalg::getCombinerOpKind(combiners[0]);
+  }
+
+  template <typename Fn> void loop(Value from, Value to, int64_t step, Fn inside) {
+    auto forOp = scf::ForOp::create(b, loc, from, to, index(step));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(forOp.getBody());
+    inside(forOp.getInductionVar());
+  }
+
+  // ---- parallel loops, outermost first ----
+
+  void emitParallel(ArrayRef<unsigned> order) {
+    if (order.empty())
+      return emitTile();
+    unsigned dim = order.front();
+    ArrayRef<unsigned> rest = order.drop_front();
+    int64_t step = schedule.unroll[dim] * (isVector(dim) ? lanes : 1);
+    std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
+    if (step == 1) {
+      factor[dim] = 1;
+      loop(index(0), sizeOf(dim), 1, [&](Value iv) {
+        base[dim] = iv;
+        emitParallel(rest);
+      });
+      return;
+    }
+    if (size) {
+      int64_t whole = *size / step * step;
+      if (whole > 0)
+        tileLoop(dim, index(0), index(whole), step, schedule.unroll[dim], rest);
+      int64_t left = *size - whole;
+      if (left == 0)
+        return;
+      if (!isVector(dim))
+        return tileOnce(dim, index(whole), left, rest);
+      int64_t vectors = left / lanes;
+      if (vectors > 0)
+        tileOnce(dim, index(whole), vectors, rest);
+      whole += vectors * lanes;
+      if (whole < *size)
+        ragged(dim, index(whole), rest);
+      return;
+    }
+    // The main tile, then single steps, then a ragged vector.
+    auto floorTo = [&](int64_t multiple) {
+      AffineExpr d0 = b.getAffineDimExpr(0);
+      return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple,
+                                             {sizes[dim]})
+          .getResult();
+    };
+    Value whole = floorTo(step);
+    tileLoop(dim, index(0), whole, step, schedule.unroll[dim], rest);
+    int64_t single = isVector(dim) ? lanes : 1;
+    Value singles = single == 1 ? sizeOf(dim) : floorTo(single);
+    if (schedule.unroll[dim] > 1)
+      tileLoop(dim, whole, singles, single, 1, rest);
+    if (!isVector(dim))
+      return;
+    Value isRagged = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, singles, sizeOf(dim));
+    auto ifOp = scf::IfOp::create(b, loc, isRagged, /*withElse=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    ragged(dim, singles, rest);
+  }
+
+  void tileLoop(unsigned dim, Value from, Value to, int64_t step, int64_t count,
+                ArrayRef<unsigned> rest) {
+    loop(from, to, step, [&](Value iv) {
+      base[dim] = iv;
+      factor[dim] = count;
+      emitParallel(rest);
+    });
+  }
+
+  void tileOnce(unsigned dim, Value at, int64_t count, ArrayRef<unsigned> rest) {
+    base[dim] = at;
+    factor[dim] = count;
+    emitParallel(rest);
+  }
+
+  /// The last, partial vector along `dim`.
+  void ragged(unsigned dim, Value at, ArrayRef<unsigned> rest) {
+    base[dim] = at;
+    factor[dim] = 1;
+    if (!hasStridedAccess(dim)) {
+      Value left = arith::SubIOp::create(b, loc, sizeOf(dim), at);
+      mask = createMask(left);
+      emitParallel(rest);
+      mask = Value();
+      return;
+    }
+    unsigned saved = lanes;
+    lanes = 1;
+    loop(at, sizeOf(dim), 1, [&](Value iv) {
+      base[dim] = iv;
+      emitParallel(rest);
+    });
+    lanes = saved;
+  }
+
+  Value createMask(Value count) {
+    return vector::CreateMaskOp::create(b, loc, VectorType::get(lanes, b.getI1Type()),
+                                        ValueRange{count});
+  }
+
+  // ---- the register tile ----
+
+  using Coordinates = SmallVector<unsigned>;
+
+  /// All positions of the tile along the given dimensions.
+  SmallVector<Coordinates> positions(AffineMap map) {
+    SmallVector<Coordinates> result = {Coordinates(numLoops, 0)};
+    for (unsigned dim = 0; dim < numLoops; ++dim) {
+      if (factor[dim] == 1 || !map.isFunctionOfDim(dim))
+        continue;
+      SmallVector<Coordinates> next;
+      for (const Coordinates &c : result)
+        for (unsigned i = 0; i < factor[dim]; ++i) {
+          next.push_back(c);
+          next.back()[dim] = i;
+        }
+      result = std::move(next);
+    }
+    return result;
+  }
+
+  unsigned initIndex(unsigned i) { return op.getNumDpsInputs() + i; }
+
+  void emitTile() {
+    unsigned numInits = op.getNumDpsInits();
+    SmallVector<SmallVector<Coordinates>> places(numInits);
+    SmallVector<Value> accumulators;
+    bool readsInit = false;
+    SmallVector<bool> initUsed(numInits);
+    for (unsigned i = 0; i < numInits; ++i) {
+      places[i] = positions(maps[initIndex(i)]);
+      initUsed[i] = !body.getArgument(initIndex(i)).use_empty();
+      readsInit |= initUsed[i];
+    }
+    SmallVector<unsigned> reductions;
+    for (unsigned dim = 0; dim < numLoops; ++dim)
+      if (reduces(dim) && !isVector(dim))
+        reductions.push_back(dim);
+    bool vectorReduction = lanes > 1 && schedule.vectorDim && reduces(*schedule.vectorDim);
+    if (vectorReduction)
+      reductions.push_back(*schedule.vectorDim);
+
+    std::optional<vector::CombiningKind> kind;
+    if (vectorReduction)
+      kind = combiner();
+    for (unsigned i = 0; i < numInits; ++i)
+      for (const Coordinates &c : places[i]) {
+        if (reductions.empty() && !initUsed[i])
+          accumulators.push_back(Value());
+        else if (vectorReduction)
+          accumulators.push_back(identityVector(*kind, elementType(initIndex(i))));
+        else
+          accumulators.push_back(load(initIndex(i), c));
+      }
+    SmallVector<Value> results = emitReductions(reductions, accumulators, places);
+
+    unsigned at = 0;
+    for (unsigned i = 0; i < numInits; ++i)
+      for (const Coordinates &c : places[i]) {
+        Value value = results[at++];
+        if (vectorReduction) {
+          Value start = loadScalar(initIndex(i), c);
+          value = vector::ReductionOp::create(b, loc, *kind, value, start,
+                                              arith::FastMathFlags::reassoc);
+        }
+        store(initIndex(i), c, value, vectorReduction);
+      }
+  }
+
+  Type elementType(unsigned operand) {
+    return getElementTypeOrSelf(op->getOperand(operand).getType());
+  }
+
+  Value identityVector(vector::CombiningKind kind, Type element) {
+    using K = vector::CombiningKind;
+    TypedAttr value;
+    if (auto type = dyn_cast<FloatType>(element)) {
+      const llvm::fltSemantics &semantics = type.getFloatSemantics();
+      switch (kind) {
+      case K::MUL:
+        value = b.getFloatAttr(type, 1.0);
+        break;
+      case K::MAXNUMF:
+      case K::MAXIMUMF:
+        value = b.getFloatAttr(type, APFloat::getInf(semantics, /*Negative=*/true));
+        break;
+      case K::MINNUMF:
+      case K::MINIMUMF:
+        value = b.getFloatAttr(type, APFloat::getInf(semantics));
+        break;
+      default:
+        value = b.getFloatAttr(type, 0.0);
+      }
+    } else {
+      unsigned bits = element.getIntOrFloatBitWidth();
+      APInt identity(bits, 0);
+      switch (kind) {
+      case K::MUL:
+        identity = APInt(bits, 1);
+        break;
+      case K::AND:
+      case K::MINUI:
+        identity = APInt::getAllOnes(bits);
+        break;
+      case K::MAXSI:
+        identity = APInt::getSignedMinValue(bits);
+        break;
+      case K::MINSI:
+        identity = APInt::getSignedMaxValue(bits);
+        break;
+      default:
+        break;
+      }
+      value = b.getIntegerAttr(element, identity);
+    }
+    auto type = VectorType::get(lanes, element);
+    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
+  }
+
+  /// Nested reduction loops that carry the accumulators; the tile's body at the bottom.
+  SmallVector<Value> emitReductions(ArrayRef<unsigned> dims, ArrayRef<Value> accumulators,
+                                    ArrayRef<SmallVector<Coordinates>> places) {
+    if (dims.empty())
+      return emitBody(accumulators, places);
+    unsigned dim = dims.front();
+    auto carry = [&](Value from, Value to, int64_t step, ArrayRef<Value> init) {
+      auto forOp = scf::ForOp::create(b, loc, from, to, index(step), init);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(forOp.getBody());
+      base[dim] = forOp.getInductionVar();
+      SmallVector<Value> carried(forOp.getRegionIterArgs());
+      SmallVector<Value> inside = emitReductions(dims.drop_front(), carried, places);
+      scf::YieldOp::create(b, loc, inside);
+      return SmallVector<Value>(forOp.getResults());
+    };
+    if (!isVector(dim))
+      return carry(index(0), sizeOf(dim), 1, accumulators);
+
+    std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
+    AffineExpr d0 = b.getAffineDimExpr(0);
+    Value whole = getValueOrCreateConstantIndexOp(
+        b, loc,
+        affine::makeComposedFoldedAffineApply(b, loc, d0.floorDiv(lanes) * lanes, {sizes[dim]}));
+    SmallVector<Value> values(accumulators);
+    if (!size || *size >= lanes)
+      values = carry(index(0), whole, lanes, accumulators);
+    if (size && *size % lanes == 0)
+      return values;
+    // The ragged end: lanes past it keep their accumulator.
+    Value savedMask = mask;
+    base[dim] = whole;
+    mask = createMask(arith::SubIOp::create(b, loc, sizeOf(dim), whole));
+    SmallVector<Value> ended = emitReductions(dims.drop_front(), values, places);
+    for (auto [value, before] : llvm::zip(ended, values))
+      value = arith::SelectOp::create(b, loc, mask, value, before);
+    mask = savedMask;
+    return ended;
+  }
+
+  SmallVector<Value> emitBody(ArrayRef<Value> accumulators,
+                              ArrayRef<SmallVector<Coordinates>> places) {
+    DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
+    auto loadOnce = [&](unsigned operand, const Coordinates &c) {
+      Coordinates own(numLoops, 0);
+      unsigned key = 0;
+      for (unsigned dim = 0; dim < numLoops; ++dim) {
+        if (maps[operand].isFunctionOfDim(dim))
+          own[dim] = c[dim];
+        key = key * 64 + own[dim];
+      }
+      Value &value = cache[{operand, key}];
+      if (!value)
+        value = load(operand, own);
+      return value;
+    };
+    // Every init has the same tile except for the dimensions it lacks; inits of
+    // one operation share their map in practice, so walk them together.
+    SmallVector<Value> results(accumulators.size());
+    unsigned perInit = places[0].size();
+    for (unsigned p = 0; p < perInit; ++p) {
+      const Coordinates &c = places[0][p];
+      IRMapping mapping;
+      for (unsigned operand = 0, e = op.getNumDpsInputs(); operand < e; ++operand)
+        if (!body.getArgument(operand).use_empty())
+          mapping.map(body.getArgument(operand), loadOnce(operand, c));
+      for (unsigned i = 0, e = op.getNumDpsInits(); i < e; ++i)
+        if (Value accumulator = accumulators[i * perInit + p])
+          mapping.map(body.getArgument(initIndex(i)), accumulator);
+      for (Operation &inner : body.without_terminator())
+        cloneOnVectors(inner, mapping, c);
+      for (auto [i, yielded] : llvm::enumerate(body.getTerminator()->getOperands())) {
+        Value value = mapping.lookupOrDefault(yielded);
+        if (Value accumulator = accumulators[i * perInit + p])
+          value = broadcastLike(value, accumulator.getType());
+        results[i * perInit + p] = value;
+      }
+    }
+    return results;
+  }
+
+  Value broadcastLike(Value value, Type type) {
+    if (isa<VectorType>(type) && !isa<VectorType>(value.getType()))
+      return vector::BroadcastOp::create(b, loc, type, value);
+    return value;
+  }
+
+  void cloneOnVectors(Operation &inner, IRMapping &mapping, const Coordinates &c) {
+    if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
+      unsigned dim = indexOp.getDim();
+      Value value = position(dim, c);
+      if (isVector(dim)) {
+        auto type = VectorType::get(lanes, b.getIndexType());
+        Value step = vector::StepOp::create(b, loc, type);
+        value = arith::AddIOp::create(b, loc, vector::BroadcastOp::create(b, loc, type, value),
+                                      step);
+      }
+      mapping.map(inner.getResult(0), value);
+      return;
+    }
+    bool anyVector = llvm::any_of(inner.getOperands(), [&](Value operand) {
+      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+    });
+    if (!anyVector) {
+      allowContraction(b.clone(inner, mapping));
+      return;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : inner.getOperands()) {
+      Value value = mapping.lookupOrDefault(operand);
+      if (!isa<VectorType>(value.getType()))
+        value = vector::BroadcastOp::create(b, loc, VectorType::get(lanes, value.getType()), value);
+      operands.push_back(value);
+    }
+    SmallVector<Type> types;
+    for (Type type : inner.getResultTypes())
+      types.push_back(VectorType::get(lanes, type));
+    OperationState state(loc, inner.getName(), operands, types, inner.getAttrs());
+    Operation *clone = b.create(state);
+    allowContraction(clone);
+    for (auto [from, to] : llvm::zip(inner.getResults(), clone->getResults()))
+      mapping.map(from, to);
+  }
+
+  /// A product and the sum it goes into may become one fused multiply-add.
+  void allowContraction(Operation *clone) {
+    if (op.getNumReductionLoops() == 0)
+      return;
+    if (auto mul = dyn_cast<arith::MulFOp>(clone))
+      mul.setFastmath(mul.getFastmath() | arith::FastMathFlags::contract);
+    else if (auto add = dyn_cast<arith::AddFOp>(clone))
+      add.setFastmath(add.getFastmath() | arith::FastMathFlags::contract);
+  }
+
+  // ---- memory ----
+
+  /// The loop index of `dim` at a tile position.
+  Value position(unsigned dim, const Coordinates &c) {
+    if (c[dim] == 0)
+      return base[dim];
+    int64_t offset = static_cast<int64_t>(c[dim]) * (isVector(dim) ? lanes : 1);
+    return arith::AddIOp::create(b, loc, base[dim], index(offset));
+  }
+
+  SmallVector<Value> indices(unsigned operand, const Coordinates &c,
+                             std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
+    SmallVector<OpFoldResult> dims;
+    for (unsigned dim = 0; dim < numLoops; ++dim) {
+      if (!maps[operand].isFunctionOfDim(dim)) {
+        dims.push_back(b.getIndexAttr(0));
+        continue;
+      }
+      Value at = position(dim, c);
+      if (shift && shift->first == dim && shift->second != 0)
+        at = arith::AddIOp::create(b, loc, at, index(shift->second));
+      dims.push_back(at);
+    }
+    SmallVector<Value> result;
+    for (AffineExpr expr : maps[operand].getResults())
+      result.push_back(getValueOrCreateConstantIndexOp(
+          b, loc,
+          affine::makeComposedFoldedAffineApply(
+              b, loc, AffineMap::get(numLoops, 0, expr, b.getContext()), dims)));
+    return result;
+  }
+
+  bool isContiguous(unsigned operand, unsigned dim) {
+    AffineMap map = maps[operand];
+    for (unsigned i = 0; i + 1 < map.getNumResults(); ++i)
+      if (map.getResult(i).isFunctionOfDim(dim))
+        return false;
+    AffineExpr d = b.getAffineDimExpr(dim), last = map.getResults().back();
+    AffineExpr step = simplifyAffineExpr(last.replace(d, d + 1) - last, numLoops, 0);
+    auto constant = dyn_cast<AffineConstantExpr>(step);
+    if (!constant || constant.getValue() != 1)
+      return false;
+    auto type = cast<MemRefType>(op->getOperand(operand).getType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    return succeeded(type.getStridesAndOffset(strides, offset)) && strides.back() == 1;
+  }
+
+  bool hasStridedAccess(unsigned dim) {
+    for (unsigned operand = 0, e = op->getNumOperands(); operand < e; ++operand)
+      if (isa<MemRefType>(op->getOperand(operand).getType()) &&
+          maps[operand].isFunctionOfDim(dim) && !body.getArgument(operand).use_empty() &&
+          !isContiguous(operand, dim))
+        return true;
+    return false;
+  }
+
+  Value loadScalar(unsigned operand, const Coordinates &c) {
+    return memref::LoadOp::create(b, loc, op->getOperand(operand), indices(operand, c));
+  }
+
+  Value load(unsigned operand, const Coordinates &c) {
+    Value source = op->getOperand(operand);
+    if (!isa<MemRefType>(source.getType()))
+      return source;
+    bool vector = lanes > 1 && maps[operand].isFunctionOfDim(*schedule.vectorDim);
+    if (!vector)
+      return loadScalar(operand, c);
+    unsigned dim = *schedule.vectorDim;
+    auto type = VectorType::get(lanes, elementType(operand));
+    if (!isContiguous(operand, dim)) {
+      SmallVector<Value> elements;
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        elements.push_back(memref::LoadOp::create(
+            b, loc, source, indices(operand, c, std::make_pair(dim, lane))));
+      return vector::FromElementsOp::create(b, loc, type, elements);
+    }
+    SmallVector<Value> at = indices(operand, c);
+    if (!mask)
+      return vector::LoadOp::create(b, loc, type, source, at);
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    return vector::MaskedLoadOp::create(b, loc, type, source, at, mask, zero);
+  }
+
+  void store(unsigned operand, const Coordinates &c, Value value, bool scalar) {
+    Value target = op->getOperand(operand);
+    bool vector = !scalar && lanes > 1 && maps[operand].isFunctionOfDim(*schedule.vectorDim);
+    SmallVector<Value> at = indices(operand, c);
+    if (!vector) {
+      memref::StoreOp::create(b, loc, value, target, at);
+      return;
+    }
+    value = broadcastLike(value, VectorType::get(lanes, elementType(operand)));
+    if (mask)
+      vector::MaskedStoreOp::create(b, loc, target, at, mask, value);
+    else
+      vector::StoreOp::create(b, loc, value, target, at);
+  }
+
+  RewriterBase &b;
+  linalg::LinalgOp op;
+  Location loc;
+  const LoopSchedule &schedule;
+  SmallVector<AffineMap> maps;
+  SmallVector<utils::IteratorType> iterators;
+  unsigned numLoops;
+  Block &body;
+  SmallVector<OpFoldResult> sizes;
+  SmallVector<Value> base;      // first iteration of the tile, by dimension
+  SmallVector<unsigned> factor; // tile's iterations (vectors), by dimension
+  int64_t lanes = 1;
+  Value mask; // lanes in use, in the ragged vector only
+};
+
+} // namespace
+
+LogicalResult emitLoops(RewriterBase &rewriter, linalg::LinalgOp op,
+                        const LoopSchedule &schedule) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  if (failed(Emitter(rewriter, op, schedule).run()))
+    return failure();
+  rewriter.eraseOp(op);
+  return success();
+}
+
+} // namespace onnxc

@@ -1,0 +1,95 @@
+// The pipelines from linalg on tensors to the LLVM dialect.
+#include "onnxc/Codegen/Passes.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace onnxc {
+using namespace mlir;
+
+void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
+  // 1. Clean up what the conversion left.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  if (options.optLevel == 0)
+    return;
+  // 2. Elementwise chains become single operations.
+  pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // 3. Groups become parallel loops over tiles.
+  TileAndFusePassOptions tiling;
+  tiling.cacheBytes = options.cacheBytes;
+  pm.addNestedPass<func::FuncOp>(createTileAndFusePass(tiling));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void buildBufferPipeline(OpPassManager &pm, const CodegenOptions &options) {
+  // 1. Tensors become memrefs, in place where possible.
+  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
+  pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.allowReturnAllocsFromLoops = true;
+  bufferize.unknownTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  bufferize.bufferAlignment = 64;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // 2. The model's interface and the loops.
+  pm.addPass(createBuildEntryPass());
+  EmitLoopsPassOptions loops;
+  loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
+  loops.numRegisters = options.vectors.numRegisters;
+  pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
+  pm.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // 3. A place for every buffer.
+  pm.addPass(createPlanMemoryPass());
+}
+
+void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
+  // 1. Small functions, spread over modules that are compiled at the same time.
+  pm.addPass(createOutlineKernelsPass());
+  PartitionPassOptions partition;
+  pm.addPass(createPartitionPass(partition));
+  OpPassManager &part = pm.nest<ModuleOp>();
+  part.addPass(createCanonicalizerPass());
+  part.addPass(createApproximateMathPass());
+  part.addPass(createLoopInvariantCodeMotionPass());
+  // 2. Down to LLVM.
+  part.addPass(createConvertVectorToSCFPass());
+  part.addPass(createSCFToControlFlowPass());
+  part.addPass(memref::createExpandStridedMetadataPass());
+  part.addPass(createLowerAffinePass());
+  part.addPass(createCSEPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.reassociateFPReductions = true;
+  part.addPass(createConvertVectorToLLVMPass(vectors));
+  part.addPass(createConvertToLLVMPass());
+  part.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void registerCodegenPasses() {
+  registerOnnxcCodegenPasses();
+  PassPipelineRegistration<>("onnxc-tiling-pipeline", "linalg on tensors, fused and tiled",
+                             [](OpPassManager &pm) { buildTilingPipeline(pm, {}); });
+  PassPipelineRegistration<>("onnxc-buffer-pipeline", "Tensors to buffers and loops",
+                             [](OpPassManager &pm) { buildBufferPipeline(pm, {}); });
+  PassPipelineRegistration<>("onnxc-llvm-pipeline", "Buffers and loops to the LLVM dialect",
+                             [](OpPassManager &pm) { buildLLVMPipeline(pm, {}); });
+}
+
+} // namespace onnxc

@@ -1,0 +1,297 @@
+// Operators that only regroup or permute dimensions.
+#include "onnxc/Conversion/OnnxToLinalg/Common.h"
+#include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+// Sizes of the result as far as types and the dimension analysis know them: static ones, and
+// dynamic ones that equal a dimension of the input.
+void knownSizes(OpBuilder &b, Location loc, const OnnxTypeConverter &types, Operation *op,
+                Value converted, SmallVectorImpl<OpFoldResult> &sizes) {
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || type.getRank() != static_cast<int64_t>(sizes.size()))
+    return;
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (!type.isDynamicDim(d)) {
+      sizes[d] = b.getIndexAttr(type.getDimSize(d));
+      continue;
+    }
+    for (int64_t i = 0, rank = rankOf(converted); types.dims() && i < rank; ++i)
+      if (types.dims()->equal(op->getOperand(0), i, op->getResult(0), d)) {
+        sizes[d] = getDim(b, loc, converted, i);
+        break;
+      }
+  }
+}
+
+LogicalResult reshapeOp(const OnnxTypeConverter &types, Operation *op, Value converted,
+                        ArrayRef<OpFoldResult> sizes, ConversionPatternRewriter &rewriter) {
+  SmallVector<OpFoldResult> known(sizes);
+  knownSizes(rewriter, op->getLoc(), types, op, converted, known);
+  replaceOp(rewriter, types, op, reshapeTo(rewriter, op->getLoc(), converted, known));
+  return success();
+}
+
+// The sizes of a result of static shape, which then say all.
+std::optional<SmallVector<OpFoldResult>> staticResult(OpBuilder &b, Operation *op) {
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape())
+    return std::nullopt;
+  return getAsIndexOpFoldResult(b.getContext(), type.getShape());
+}
+
+struct ReshapePattern : OnnxPattern<onnx::ReshapeOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::ReshapeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    if (auto sizes = staticResult(b, op))
+      return reshapeOp(types(), op, input, *sizes, b);
+    auto wanted = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+    if (!wanted)
+      return refuse(op, "needs a shape whose number of elements is known");
+    bool copyZero = op.getAllowzero() == 0;
+    SmallVector<OpFoldResult> from = getDims(b, loc, input), sizes;
+    // First 0 (copied from the input), then -1 (what is left).
+    for (auto [i, size] : llvm::enumerate(*wanted)) {
+      auto constant = getConstantIntValue(size);
+      bool canCopy = copyZero && i < from.size();
+      if (constant) {
+        sizes.push_back(*constant == 0 && canCopy ? from[i] : size);
+        continue;
+      }
+      Value value = toIndex(b, loc, size);
+      if (canCopy) {
+        Value isZero = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, value,
+                                             constIndex(b, loc, 0));
+        value = arith::SelectOp::create(b, loc, isZero, toIndex(b, loc, from[i]), value);
+      }
+      sizes.push_back(value);
+    }
+    OpFoldResult known = b.getIndexAttr(1);
+    SmallVector<Value> isRest(sizes.size());
+    for (auto [i, size] : llvm::enumerate(sizes)) {
+      auto constant = getConstantIntValue(size);
+      if (constant == -1)
+        continue;
+      if (!constant && !getConstantIntValue((*wanted)[i])) {
+        Value value = toIndex(b, loc, size), one = constIndex(b, loc, 1);
+        isRest[i] = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, value,
+                                          constIndex(b, loc, -1));
+        size = arith::SelectOp::create(b, loc, isRest[i], one, value).getResult();
+        known = mulIndex(b, loc, known, size);
+        continue;
+      }
+      known = mulIndex(b, loc, known, size);
+    }
+    OpFoldResult rest;
+    auto getRest = [&] {
+      if (!rest)
+        rest = divIndex(b, loc, productIndex(b, loc, from), known);
+      return rest;
+    };
+    for (auto [i, size] : llvm::enumerate(sizes)) {
+      if (getConstantIntValue(size) == -1)
+        size = getRest();
+      else if (isRest[i])
+        size = arith::SelectOp::create(b, loc, isRest[i], toIndex(b, loc, getRest()),
+                                       toIndex(b, loc, size))
+                   .getResult();
+    }
+    return reshapeOp(types(), op, input, sizes, b);
+  }
+};
+
+struct FlattenPattern : OnnxPattern<onnx::FlattenOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::FlattenOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Value input = adaptor.getOperands()[0];
+    SmallVector<OpFoldResult> from = getDims(b, op.getLoc(), input);
+    int64_t rank = from.size(), axis = op.getAxis();
+    if (axis < -rank || axis > rank)
+      return refuse(op, "has an axis outside of the input's rank");
+    if (axis < 0)
+      axis += rank;
+    SmallVector<OpFoldResult> sizes{
+        productIndex(b, op.getLoc(), ArrayRef(from).take_front(axis)),
+        productIndex(b, op.getLoc(), ArrayRef(from).drop_front(axis))};
+    replaceOp(b, types(), op, reshapeTo(b, op.getLoc(), input, sizes));
+    return success();
+  }
+};
+
+// Axes of Squeeze and Unsqueeze, sorted; they count in a tensor of `rank`.
+std::optional<SmallVector<int64_t>> constantAxes(Value original, int64_t rank) {
+  auto axes = getConstantInts(original);
+  if (!axes)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (int64_t axis : *axes) {
+    auto normal = normalizeAxis(axis, rank);
+    if (!normal)
+      return std::nullopt;
+    result.push_back(*normal);
+  }
+  llvm::sort(result);
+  return result;
+}
+
+struct SqueezePattern : OnnxPattern<onnx::SqueezeOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::SqueezeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Value input = adaptor.getOperands()[0], axesInput = op->getOperand(1);
+    auto type = tensorType(input);
+    SmallVector<int64_t> axes;
+    if (auto constant = constantAxes(axesInput, type.getRank())) {
+      axes = *constant;
+    } else if (auto sizes = staticResult(b, op)) {
+      return reshapeOp(types(), op, input, *sizes, b);
+    } else if (onnx::isNone(axesInput) && type.hasStaticShape()) {
+      for (auto [d, size] : llvm::enumerate(type.getShape()))
+        if (size == 1)
+          axes.push_back(d);
+    } else {
+      return refuse(op, "needs constant axes within the input's rank");
+    }
+    replaceOp(b, types(), op, squeeze(b, op.getLoc(), input, axes));
+    return success();
+  }
+};
+
+struct UnsqueezePattern : OnnxPattern<onnx::UnsqueezeOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::UnsqueezeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Value input = adaptor.getOperands()[0];
+    auto constant = getConstantInts(op->getOperand(1));
+    if (!constant) {
+      auto sizes = staticResult(b, op);
+      if (!sizes)
+        return refuse(op, "needs constant axes");
+      return reshapeOp(types(), op, input, *sizes, b);
+    }
+    auto axes = constantAxes(op->getOperand(1), rankOf(input) + constant->size());
+    if (!axes)
+      return refuse(op, "has an axis outside of the result's rank");
+    replaceOp(b, types(), op, unsqueeze(b, op.getLoc(), input, *axes));
+    return success();
+  }
+};
+
+struct TransposePattern : OnnxPattern<onnx::TransposeOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::TransposeOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Value input = adaptor.getOperands()[0];
+    int64_t rank = rankOf(input);
+    SmallVector<int64_t> perm;
+    if (auto given = op->getAttrOfType<DenseI64ArrayAttr>("perm"))
+      perm.assign(given.asArrayRef().begin(), given.asArrayRef().end());
+    else
+      perm = llvm::to_vector(llvm::reverse(llvm::seq<int64_t>(0, rank)));
+    if (static_cast<int64_t>(perm.size()) != rank || !isPermutationVector(perm))
+      return refuse(op, "has a perm that is not a permutation of the input's dimensions");
+    replaceOp(b, types(), op, transposeTo(b, op.getLoc(), input, perm));
+    return success();
+  }
+};
+
+// The dimension sizes of one spatial block move to or from the channels.
+struct DepthToSpacePattern : OnnxPattern<onnx::DepthToSpaceOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::DepthToSpaceOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    int64_t size = op.getBlocksize();
+    if (rankOf(input) != 4 || size <= 0)
+      return refuse(op, "needs an input of rank 4 and a positive blocksize");
+    SmallVector<OpFoldResult> from = getDims(b, loc, input);
+    OpFoldResult block = b.getIndexAttr(size);
+    OpFoldResult channels = divIndex(b, loc, from[1], b.getIndexAttr(size * size));
+    bool crd = op.getMode() == "CRD";
+    SmallVector<OpFoldResult> split =
+        crd ? SmallVector<OpFoldResult>{from[0], channels, block, block, from[2], from[3]}
+            : SmallVector<OpFoldResult>{from[0], block, block, channels, from[2], from[3]};
+    Value value = reshapeTo(b, loc, input, split);
+    value = transposeTo(b, loc, value, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3}
+                                           : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
+    value = reshapeTo(b, loc, value,
+                      {from[0], channels, mulIndex(b, loc, from[2], block),
+                       mulIndex(b, loc, from[3], block)});
+    replaceOp(b, types(), op, value);
+    return success();
+  }
+};
+
+struct SpaceToDepthPattern : OnnxPattern<onnx::SpaceToDepthOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::SpaceToDepthOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    int64_t size = op.getBlocksize();
+    if (rankOf(input) != 4 || size <= 0)
+      return refuse(op, "needs an input of rank 4 and a positive blocksize");
+    SmallVector<OpFoldResult> from = getDims(b, loc, input);
+    OpFoldResult block = b.getIndexAttr(size);
+    OpFoldResult height = divIndex(b, loc, from[2], block), width = divIndex(b, loc, from[3], block);
+    Value value = reshapeTo(b, loc, input, {from[0], from[1], height, block, width, block});
+    // As DepthToSpace: DCR puts the block's position before the channels.
+    auto mode = op->getAttrOfType<StringAttr>("mode");
+    bool crd = mode && mode.getValue() == "CRD";
+    value = transposeTo(b, loc, value, crd ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4}
+                                           : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
+    value = reshapeTo(b, loc, value,
+                      {from[0], mulIndex(b, loc, from[1], b.getIndexAttr(size * size)), height, width});
+    replaceOp(b, types(), op, value);
+    return success();
+  }
+};
+
+struct IdentityPattern : OnnxPattern<onnx::IdentityOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::IdentityOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    replaceOp(b, types(), op, adaptor.getOperands()[0]);
+    return success();
+  }
+};
+
+// At inference the input passes and the mask is all true.
+struct DropoutPattern : OnnxPattern<onnx::DropoutOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::DropoutOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Value training = op->getOperand(2), ratio = op->getOperand(1);
+    auto mode = onnx::isNone(training) ? SmallVector<int64_t>{0} : getConstantInts(training);
+    auto rate = onnx::isNone(ratio) ? SmallVector<double>{0.5} : getConstantDoubles(ratio);
+    bool off = (mode && llvm::all_of(*mode, [](int64_t v) { return v == 0; })) ||
+               (rate && llvm::all_of(*rate, [](double v) { return v == 0; }));
+    if (!off)
+      return refuse(op, "is supported in inference mode only");
+    Value input = adaptor.getOperands()[0], mask;
+    if (!onnx::isNone(op->getResult(1))) {
+      Value one = arith::ConstantOp::create(b, op.getLoc(), b.getI8IntegerAttr(1));
+      mask = filled(b, op.getLoc(), getDims(b, op.getLoc(), input), one);
+    }
+    replaceOp(b, types(), op, {input, mask});
+    return success();
+  }
+};
+
+} // namespace
+
+void populateReshapePatterns(RewritePatternSet &patterns, OnnxTypeConverter &converter) {
+  addPatterns<ReshapePattern, FlattenPattern, SqueezePattern, UnsqueezePattern, TransposePattern,
+              DepthToSpacePattern, SpaceToDepthPattern, IdentityPattern, DropoutPattern>(patterns,
+                                                                                          converter);
+}
+
+} // namespace onnxc

@@ -1,0 +1,217 @@
+// Slice, Split, CenterCropPad's cropping, and Concat: parts of tensors.
+#include "onnxc/Conversion/OnnxToLinalg/Common.h"
+#include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+// start + i * step for i in [0, size) along one dimension.
+struct Range {
+  OpFoldResult start, size, step;
+};
+
+Value isNegative(OpBuilder &b, Location loc, OpFoldResult x) {
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, toIndex(b, loc, x),
+                               constIndex(b, loc, 0));
+}
+
+OpFoldResult selectIndex(OpBuilder &b, Location loc, Value condition, OpFoldResult x,
+                         OpFoldResult y) {
+  return arith::SelectOp::create(b, loc, condition, toIndex(b, loc, x), toIndex(b, loc, y))
+      .getResult();
+}
+
+// ONNX's rules: negative positions count from the end, then both are clamped.
+Range clampRange(OpBuilder &b, Location loc, OpFoldResult start, OpFoldResult end,
+                 OpFoldResult step, OpFoldResult dim) {
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), minusOne = b.getIndexAttr(-1);
+  auto fromEnd = [&](OpFoldResult x) {
+    if (auto c = getConstantIntValue(x))
+      return *c < 0 ? addIndex(b, loc, x, dim) : x;
+    return selectIndex(b, loc, isNegative(b, loc, x), addIndex(b, loc, x, dim), x);
+  };
+  auto clamp = [&](OpFoldResult x, OpFoldResult low, OpFoldResult high) {
+    return maxIndex(b, loc, minIndex(b, loc, x, high), low);
+  };
+  // A constant far outside needs no arithmetic with the size.
+  auto isHuge = [](OpFoldResult x) {
+    auto c = getConstantIntValue(x);
+    return c && (*c >= INT32_MAX || *c <= INT32_MIN);
+  };
+  auto forward = [&]() -> Range {
+    OpFoldResult s = clamp(fromEnd(start), zero, dim);
+    OpFoldResult e = isHuge(end) && *getConstantIntValue(end) > 0 ? dim : clamp(fromEnd(end), zero, dim);
+    OpFoldResult size = ceilDivIndex(b, loc, subIndex(b, loc, e, s), step);
+    return {s, maxIndex(b, loc, size, zero), step};
+  };
+  auto backward = [&]() -> Range {
+    OpFoldResult last = subIndex(b, loc, dim, one);
+    OpFoldResult s = clamp(fromEnd(start), zero, last);
+    OpFoldResult e =
+        isHuge(end) && *getConstantIntValue(end) < 0 ? minusOne : clamp(fromEnd(end), minusOne, last);
+    OpFoldResult size =
+        ceilDivIndex(b, loc, subIndex(b, loc, s, e), subIndex(b, loc, zero, step));
+    return {s, maxIndex(b, loc, size, zero), step};
+  };
+  if (auto c = getConstantIntValue(step))
+    return *c > 0 ? forward() : backward();
+  Range f = forward(), r = backward();
+  Value down = isNegative(b, loc, step);
+  return {selectIndex(b, loc, down, r.start, f.start), selectIndex(b, loc, down, r.size, f.size),
+          step};
+}
+
+// A view where all steps are known to be positive, else a gather.
+Value takeRanges(OpBuilder &b, Location loc, Value input, ArrayRef<Range> ranges) {
+  SmallVector<OpFoldResult> offsets, sizes, steps;
+  bool isView = true;
+  for (const Range &r : ranges) {
+    offsets.push_back(r.start);
+    sizes.push_back(r.size);
+    steps.push_back(r.step);
+    auto step = getConstantIntValue(r.step);
+    isView &= step && *step > 0;
+  }
+  if (isView)
+    return tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, steps);
+  SmallVector<Value> starts, strides;
+  for (const Range &r : ranges) {
+    starts.push_back(toIndex(b, loc, r.start));
+    strides.push_back(toIndex(b, loc, r.step));
+  }
+  return createFromIndices(b, loc, sizes, onnxElem(input),
+                           [&](OpBuilder &b, Location loc, ValueRange indices) -> Value {
+                             SmallVector<Value> at;
+                             for (auto [i, start, stride] : llvm::zip(indices, starts, strides))
+                               at.push_back(arith::AddIOp::create(
+                                   b, loc, start, arith::MulIOp::create(b, loc, i, stride)));
+                             return tensor::ExtractOp::create(b, loc, input, at);
+                           });
+}
+
+struct SlicePattern : OnnxPattern<onnx::SliceOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::SliceOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    int64_t rank = rankOf(input);
+    SmallVector<SmallVector<OpFoldResult>> lists; // starts, ends, axes, steps
+    for (unsigned i = 1; i < 5; ++i) {
+      if (onnx::isNone(op->getOperand(i))) {
+        SmallVector<OpFoldResult> defaults;
+        for (size_t k = 0; k < lists[0].size(); ++k)
+          defaults.push_back(b.getIndexAttr(i == 3 ? k : 1));
+        lists.push_back(defaults);
+        continue;
+      }
+      auto list = readShapeTensor(b, loc, op->getOperand(i), adaptor.getOperands()[i]);
+      if (!list || (i > 1 && list->size() != lists[0].size()))
+        return refuse(op, "needs starts, ends, axes and steps of one known length");
+      lists.push_back(*list);
+    }
+    SmallVector<OpFoldResult> dims = getDims(b, loc, input);
+    SmallVector<Range> ranges;
+    for (OpFoldResult dim : dims)
+      ranges.push_back({b.getIndexAttr(0), dim, b.getIndexAttr(1)});
+    for (size_t k = 0; k < lists[0].size(); ++k) {
+      OpFoldResult start = lists[0][k], end = lists[1][k], axis = lists[2][k], step = lists[3][k];
+      if (getConstantIntValue(step) == 0)
+        return refuse(op, "has a step of 0");
+      if (auto constant = getConstantIntValue(axis)) {
+        auto d = normalizeAxis(*constant, rank);
+        if (!d)
+          return refuse(op, "has an axis outside of the input's rank");
+        ranges[*d] = clampRange(b, loc, start, end, step, dims[*d]);
+        continue;
+      }
+      // An axis that is known at run time only: every dimension asks whether it is meant.
+      Value at = wrapIndex(b, loc, toIndex(b, loc, axis), constIndex(b, loc, rank));
+      for (int64_t d = 0; d < rank; ++d) {
+        Value meant = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, at, constIndex(b, loc, d));
+        Range r = clampRange(b, loc, start, end, step, dims[d]);
+        ranges[d] = {selectIndex(b, loc, meant, r.start, ranges[d].start),
+                     selectIndex(b, loc, meant, r.size, ranges[d].size),
+                     selectIndex(b, loc, meant, r.step, ranges[d].step)};
+      }
+    }
+    SmallVector<OpFoldResult> sizes;
+    for (const Range &r : ranges)
+      sizes.push_back(r.size);
+    replaceOp(b, types(), op, takeRanges(b, loc, input, ranges));
+    return success();
+  }
+};
+
+struct SplitPattern : OnnxPattern<onnx::SplitOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::SplitOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    auto axis = normalizeAxis(op.getAxis(), rankOf(input));
+    if (!axis)
+      return refuse(op, "has an axis outside of the input's rank");
+    SmallVector<OpFoldResult> dims = getDims(b, loc, input), parts;
+    int64_t count = op->getNumResults();
+    OpFoldResult total = dims[*axis], offset = b.getIndexAttr(0);
+    if (!onnx::isNone(op->getOperand(1))) {
+      auto given = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+      if (!given || static_cast<int64_t>(given->size()) != count)
+        return refuse(op, "needs as many split sizes as it has results");
+      parts = *given;
+      checkSum(b, loc, parts, total);
+    } else {
+      // Equal parts, the last one smaller.
+      OpFoldResult chunk = ceilDivIndex(b, loc, total, b.getIndexAttr(count));
+      OpFoldResult left = total;
+      for (int64_t i = 0; i < count; ++i) {
+        parts.push_back(minIndex(b, loc, chunk, left));
+        left = subIndex(b, loc, left, parts.back());
+      }
+    }
+    SmallVector<Value> results;
+    for (OpFoldResult part : parts) {
+      SmallVector<OpFoldResult> offsets(dims.size(), b.getIndexAttr(0)), sizes(dims),
+          strides(dims.size(), b.getIndexAttr(1));
+      offsets[*axis] = offset;
+      sizes[*axis] = part;
+      results.push_back(tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, strides));
+      offset = addIndex(b, loc, offset, part);
+    }
+    for (auto [result, original] : llvm::zip(results, op->getResults()))
+      if (onnx::isNone(original))
+        result = Value();
+    replaceOp(b, types(), op, results);
+    return success();
+  }
+
+  // Sizes that are not constant must add up, and none may be negative.
+  static void checkSum(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> parts,
+                       OpFoldResult total) {
+    OpFoldResult sum = b.getIndexAttr(0), lowest = b.getIndexAttr(0);
+    for (OpFoldResult part : parts) {
+      sum = addIndex(b, loc, sum, part);
+      lowest = minIndex(b, loc, lowest, part);
+    }
+    auto constant = getConstantIntValue(sum);
+    if (constant && constant == getConstantIntValue(total))
+      return;
+    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, toIndex(b, loc, sum),
+                                       toIndex(b, loc, total));
+    Value natural = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                          toIndex(b, loc, lowest), constIndex(b, loc, 0));
+    runtimeAssert(b, loc, arith::AndIOp::create(b, loc, fits, natural),
+                  "Split: the sizes do not add up to the input's");
+  }
+};
+
+} // namespace
+
+void populateSlicePatterns(RewritePatternSet &patterns, OnnxTypeConverter &converter) {
+  addPatterns<SlicePattern, SplitPattern>(patterns, converter);
+}
+
+} // namespace onnxc

@@ -1,0 +1,201 @@
+// From the LLVM dialect to object code. Every nested module has its own LLVM context,
+// so they are translated, optimised and compiled at the same time.
+#include "onnxc/Target/LLVM/ObjectCode.h"
+
+#include "mlir/IR/Threading.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/TargetTransformInfo.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/TargetParser/Triple.h"
+#include <mutex>
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+void initializeTargets() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+  });
+}
+
+std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec &target, unsigned optLevel,
+                                                 std::string &error) {
+  llvm::Triple triple(target.triple);
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found)
+    return nullptr;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  options.FunctionSections = true;
+  auto level = optLevel == 0 ? llvm::CodeGenOptLevel::None
+               : optLevel == 1 ? llvm::CodeGenOptLevel::Less
+               : optLevel == 2 ? llvm::CodeGenOptLevel::Default
+                               : llvm::CodeGenOptLevel::Aggressive;
+  return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
+      triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, level));
+}
+
+void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel) {
+  if (optLevel == 0)
+    return;
+  llvm::PipelineTuningOptions tuning;
+  // What should be vectors is vectors already, except for scalar fallbacks.
+  tuning.SLPVectorization = false;
+  tuning.LoopVectorization = optLevel >= 2;
+  tuning.LoopInterleaving = optLevel >= 2;
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  auto level = optLevel == 1 ? llvm::OptimizationLevel::O1
+               : optLevel == 2 ? llvm::OptimizationLevel::O2
+                               : llvm::OptimizationLevel::O2;
+  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+}
+
+LogicalResult emitOne(ModuleOp module, const TargetSpec &target, unsigned optLevel,
+                      CodeFormat format, std::string &buffer) {
+  std::string error;
+  std::unique_ptr<llvm::TargetMachine> machine = makeMachine(target, optLevel, error);
+  if (!machine)
+    return module.emitError("cannot compile for ") << target.triple << ": " << error;
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context);
+  if (!code)
+    return module.emitError("the LLVM dialect could not be translated");
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  bool wide = llvm::StringRef(target.features).contains("+avx512f") ||
+              target.cpu == "x86-64-v4";
+  // The weights may lie more than 2 GB away from the code.
+  if (llvm::GlobalVariable *weights = code->getGlobalVariable("onnxc_weights"))
+    if (machine->getTargetTriple().isX86())
+      weights->setCodeModel(llvm::CodeModel::Large);
+  for (llvm::Function &function : *code) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("target-features", target.features);
+    if (wide)
+      function.addFnAttr("prefer-vector-width", "512");
+  }
+  optimize(*code, *machine, optLevel);
+
+  llvm::raw_string_ostream os(buffer);
+  if (format == CodeFormat::LLVMIR) {
+    code->print(os, nullptr);
+    return success();
+  }
+  llvm::SmallString<0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  passes.add(llvm::createTargetTransformInfoWrapperPass(machine->getTargetIRAnalysis()));
+  if (machine->addPassesToEmitFile(passes, stream, nullptr,
+                                   format == CodeFormat::Assembly
+                                       ? llvm::CodeGenFileType::AssemblyFile
+                                       : llvm::CodeGenFileType::ObjectFile))
+    return module.emitError("the target ") << target.triple << " cannot write this file";
+  passes.run(*code);
+  os << bytes;
+  return success();
+}
+
+} // namespace
+
+FailureOr<TargetSpec> resolveTarget(Location loc, StringRef target, StringRef march) {
+  initializeTargets();
+  TargetSpec spec;
+  llvm::Triple host(llvm::sys::getDefaultTargetTriple());
+  llvm::Triple triple(target.empty() ? host.str() : llvm::Triple::normalize(target));
+  spec.triple = triple.str();
+  std::string error;
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found || !triple.isOSLinux() || !triple.isArch64Bit()) {
+    emitError(loc) << "cannot compile for target '" << target
+                   << "': known are 64-bit Linux on x86-64 and AArch64, e.g. "
+                      "x86_64-linux-gnu, aarch64-linux-gnu";
+    return failure();
+  }
+  bool native = triple.getArch() == host.getArch();
+  if (march.empty() || march == "native") {
+    if (!native) {
+      spec.cpu = "generic";
+      return spec;
+    }
+    spec.cpu = llvm::sys::getHostCPUName().str();
+    llvm::SubtargetFeatures features;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      features.AddFeature(feature.getKey(), feature.getValue());
+    spec.features = features.getString();
+    return spec;
+  }
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      found->createMCSubtargetInfo(triple, "", ""));
+  if (!info || !info->isCPUStringValid(march)) {
+    emitError(loc) << "unknown CPU '" << march << "' for " << spec.triple
+                   << "; use native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name";
+    return failure();
+  }
+  spec.cpu = march.str();
+  return spec;
+}
+
+VectorTarget describeVectors(const TargetSpec &target) {
+  initializeTargets();
+  llvm::Triple triple(target.triple);
+  if (triple.isAArch64())
+    return {128, 32};
+  std::string error;
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      found ? found->createMCSubtargetInfo(triple, target.cpu, target.features) : nullptr);
+  if (info && info->checkFeatures("+avx512f,+avx512vl,+avx512bw"))
+    return {512, 32};
+  if (info && info->checkFeatures("+avx2"))
+    return {256, 16};
+  return {128, 16};
+}
+
+LogicalResult emitCode(ModuleOp module, const TargetSpec &target, unsigned optLevel,
+                       CodeFormat format, SmallVectorImpl<std::string> &buffers) {
+  initializeTargets();
+  SmallVector<ModuleOp> parts(module.getOps<ModuleOp>());
+  if (parts.empty())
+    parts.push_back(module);
+  buffers.resize(parts.size());
+  auto indices = llvm::to_vector(llvm::seq<unsigned>(0, parts.size()));
+  return failableParallelForEach(module.getContext(), indices, [&](unsigned i) {
+    return emitOne(parts[i], target, optLevel, format, buffers[i]);
+  });
+}
+
+} // namespace onnxc

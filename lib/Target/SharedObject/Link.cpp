@@ -1,0 +1,140 @@
+// Links a model with lld, in process. lld keeps global state: one link at a time.
+#include "onnxc/Target/SharedObject/SharedObject.h"
+
+#include "lld/Common/Driver.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include <dlfcn.h>
+#include <mutex>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+/// The folder of the archives that every model is linked with: beside this library.
+std::string archiveFolder(const llvm::Triple &target) {
+  Dl_info info;
+  llvm::SmallString<256> path;
+  if (dladdr(reinterpret_cast<void *>(&archiveFolder), &info) && info.dli_fname) {
+    llvm::sys::fs::real_path(info.dli_fname, path);
+    llvm::sys::path::remove_filename(path);
+  }
+  llvm::sys::path::append(path, "onnxc");
+  llvm::Triple host(llvm::sys::getDefaultTargetTriple());
+  if (host.getArch() != target.getArch())
+    llvm::sys::path::append(path, target.getArchName());
+  return path.str().str();
+}
+
+/// The C library's shared objects, so that the model names what it needs of them.
+SmallVector<std::string> cLibraries(const llvm::Triple &target) {
+  std::string arch = target.getArchName().str();
+  SmallVector<std::string> found;
+  for (const char *name : {"libm.so.6", "libc.so.6"})
+    for (const std::string &folder :
+         {"/lib/" + arch + "-linux-gnu", "/usr/lib/" + arch + "-linux-gnu",
+          "/usr/" + arch + "-linux-gnu/lib", std::string("/lib64"), std::string("/usr/lib64")}) {
+      std::string path = folder + "/" + name;
+      if (llvm::sys::fs::exists(path)) {
+        found.push_back(path);
+        break;
+      }
+    }
+  return found;
+}
+
+LogicalResult writeFile(Location loc, StringRef path, StringRef data) {
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error, llvm::sys::fs::OF_None);
+  if (!error) {
+    os << data;
+    os.close();
+    error = os.error();
+    os.clear_error();
+  }
+  if (error)
+    return emitError(loc) << "cannot write " << path << ": " << error.message();
+  return success();
+}
+
+} // namespace
+
+LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp module,
+                        const TargetSpec &target, StringRef output, LinkKind kind) {
+  llvm::Triple triple(target.triple);
+  // Beside the output: the last step is a rename on one file system.
+  llvm::SmallString<256> absolute(output), folder;
+  llvm::sys::fs::make_absolute(absolute);
+  if (std::error_code error = llvm::sys::fs::createUniqueDirectory(absolute, folder))
+    return emitError(loc) << "cannot write " << output << ": " << error.message();
+  auto cleanup = llvm::scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
+  auto inside = [&](const llvm::Twine &name) {
+    llvm::SmallString<256> path(folder);
+    llvm::sys::path::append(path, name);
+    return path.str().str();
+  };
+
+  bool shared = kind == LinkKind::SharedObject;
+  std::vector<std::string> args = {"ld.lld", "--threads=1"};
+  if (shared)
+    llvm::append_range(args, std::initializer_list<const char *>{
+                                 "-shared", "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack",
+                                 "-z", "now", "--hash-style=gnu", "-u", "onnxc_model_entry", "-s"});
+  else
+    args.push_back("-r");
+  for (auto [i, object] : llvm::enumerate(objects)) {
+    std::string path = inside("part" + std::to_string(i) + ".o");
+    if (failed(writeFile(loc, path, object)))
+      return failure();
+    args.push_back(path);
+  }
+  std::string weightsPath = inside("weights.o");
+  if (failed(writeWeights(module, target, weightsPath)))
+    return failure();
+  args.push_back(weightsPath);
+  if (shared) {
+    // Only what programs look up is visible.
+    std::string version = inside("exports");
+    if (failed(writeFile(loc, version, "{ global: onnxc_model_entry; local: *; };\n")))
+      return failure();
+    args.push_back("--version-script=" + version);
+    std::string archives = archiveFolder(triple);
+    for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a"}) {
+      std::string path = archives + "/" + name;
+      if (!llvm::sys::fs::exists(path))
+        return emitError(loc) << "the model runtime for " << target.triple
+                              << " is not installed: " << path << " is missing";
+      args.push_back(path);
+    }
+    args.push_back("--as-needed");
+    llvm::append_range(args, cLibraries(triple));
+  }
+  std::string linked = inside("model.so");
+  args.push_back("-o");
+  args.push_back(linked);
+
+  std::vector<const char *> argv;
+  for (const std::string &arg : args)
+    argv.push_back(arg.c_str());
+  std::string out, err;
+  llvm::raw_string_ostream outStream(out), errStream(err);
+  static std::mutex mutex;
+  lld::Result result;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    result = lld::lldMain(argv, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
+  }
+  if (result.retCode != 0)
+    return emitError(loc) << "linking " << output << " failed: " << StringRef(err).trim();
+  if (std::error_code error = llvm::sys::fs::rename(linked, output))
+    return emitError(loc) << "cannot write " << output << ": " << error.message();
+  return success();
+}
+
+} // namespace onnxc

@@ -1,0 +1,311 @@
+// The artefact's metadata, and its signature as data for runtime/model.
+#include "onnxc/Target/SharedObject/SharedObject.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "onnxc/Dialect/Onnx/IR/Onnx.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+struct ElementName {
+  int64_t number;    // onnx::TensorProto::DataType
+  const char *name;  // as ONNX Runtime writes it
+};
+
+ElementName elementName(Type type) {
+  if (isa<onnx::StringType>(type))
+    return {8, "string"};
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return complex.getElementType().isF32() ? ElementName{14, "complex64"}
+                                            : ElementName{15, "complex128"};
+  if (auto integer = dyn_cast<IntegerType>(type)) {
+    bool isUnsigned = integer.isUnsigned();
+    switch (integer.getWidth()) {
+    case 1:
+      return {9, "bool"};
+    case 2:
+      return isUnsigned ? ElementName{25, "uint2"} : ElementName{26, "int2"};
+    case 4:
+      return isUnsigned ? ElementName{21, "uint4"} : ElementName{22, "int4"};
+    case 8:
+      return isUnsigned ? ElementName{2, "uint8"} : ElementName{3, "int8"};
+    case 16:
+      return isUnsigned ? ElementName{4, "uint16"} : ElementName{5, "int16"};
+    case 32:
+      return isUnsigned ? ElementName{12, "uint32"} : ElementName{6, "int32"};
+    case 64:
+      return isUnsigned ? ElementName{13, "uint64"} : ElementName{7, "int64"};
+    }
+  }
+  return llvm::TypeSwitch<Type, ElementName>(type)
+      .Case<Float32Type>([](auto) { return ElementName{1, "float"}; })
+      .Case<Float16Type>([](auto) { return ElementName{10, "float16"}; })
+      .Case<Float64Type>([](auto) { return ElementName{11, "double"}; })
+      .Case<BFloat16Type>([](auto) { return ElementName{16, "bfloat16"}; })
+      .Case<Float8E4M3FNType>([](auto) { return ElementName{17, "float8e4m3fn"}; })
+      .Case<Float8E4M3FNUZType>([](auto) { return ElementName{18, "float8e4m3fnuz"}; })
+      .Case<Float8E5M2Type>([](auto) { return ElementName{19, "float8e5m2"}; })
+      .Case<Float8E5M2FNUZType>([](auto) { return ElementName{20, "float8e5m2fnuz"}; })
+      .Case<Float4E2M1FNType>([](auto) { return ElementName{23, "float4e2m1"}; })
+      .Case<Float8E8M0FNUType>([](auto) { return ElementName{24, "float8e8m0"}; })
+      .Default([](Type) { return ElementName{0, "undefined"}; });
+}
+
+std::string typeName(Type type) {
+  if (auto tensor = dyn_cast<TensorType>(type))
+    return std::string("tensor(") + elementName(tensor.getElementType()).name + ")";
+  if (auto sequence = dyn_cast<onnx::SeqType>(type))
+    return "seq(" + typeName(sequence.getElementType()) + ")";
+  if (auto optional = dyn_cast<onnx::OptType>(type))
+    return "optional(" + typeName(optional.getElementType()) + ")";
+  if (auto map = dyn_cast<onnx::MapType>(type))
+    return std::string("map(") + elementName(map.getKeyType()).name + "," +
+           typeName(map.getValueType()) + ")";
+  return elementName(type).name;
+}
+
+StringRef dimName(DictionaryAttr attrs, int64_t dim) {
+  auto names = attrs.getAs<ArrayAttr>("onnx.dim_params");
+  if (!names || dim >= static_cast<int64_t>(names.size()))
+    return "";
+  auto name = dyn_cast<StringAttr>(names[dim]);
+  return name ? name.getValue() : StringRef();
+}
+
+Type valueType(DictionaryAttr attrs) {
+  auto type = attrs.getAs<TypeAttr>("onnx.type");
+  return type ? type.getValue() : Type();
+}
+
+StringRef text(Operation *op, StringRef name) {
+  auto attr = op->getAttrOfType<StringAttr>(name);
+  return attr ? attr.getValue() : StringRef();
+}
+
+int64_t number(Operation *op, StringRef name) {
+  auto attr = op->getAttrOfType<IntegerAttr>(name);
+  return attr ? attr.getInt() : 0;
+}
+
+/// JSON wants UTF-8; a model may hold anything.
+std::string utf8(StringRef value) {
+  return llvm::json::isUTF8(value) ? value.str() : llvm::json::fixUTF8(value);
+}
+
+void writeValues(llvm::json::OStream &json, StringRef key, ArrayAttr values) {
+  json.attributeArray(key, [&] {
+    for (Attribute value : values) {
+      auto attrs = cast<DictionaryAttr>(value);
+      Type type = valueType(attrs);
+      json.object([&] {
+        auto name = attrs.getAs<StringAttr>("onnx.name");
+        json.attribute("name", name ? utf8(name.getValue()) : "");
+        json.attribute("type", type ? typeName(type) : "");
+        auto tensor = dyn_cast_or_null<RankedTensorType>(type);
+        json.attribute("elem_type", tensor ? elementName(tensor.getElementType()).number : 0);
+        if (!tensor)
+          return;
+        json.attributeArray("shape", [&] {
+          for (int64_t dim = 0; dim < tensor.getRank(); ++dim) {
+            if (!tensor.isDynamicDim(dim))
+              json.value(tensor.getDimSize(dim));
+            else if (StringRef symbol = dimName(attrs, dim); !symbol.empty())
+              json.value(utf8(symbol));
+            else
+              json.value(nullptr);
+          }
+        });
+      });
+    }
+  });
+}
+
+} // namespace
+
+std::string writeMetadata(ModuleOp module, const TargetSpec &target, StringRef options) {
+  std::string result;
+  llvm::raw_string_ostream os(result);
+  llvm::json::OStream json(os);
+  json.object([&] {
+    json.attribute("abi", 1);
+    json.attribute("producer", utf8(text(module, "onnx.producer_name")));
+    json.attribute("producer_version", utf8(text(module, "onnx.producer_version")));
+    json.attribute("graph_name", utf8(text(module, "onnx.graph_name")));
+    json.attribute("domain", utf8(text(module, "onnx.domain")));
+    json.attribute("description", utf8(text(module, "onnx.doc_string")));
+    json.attribute("model_version", number(module, "onnx.model_version"));
+    json.attribute("ir_version", number(module, "onnx.ir_version"));
+    json.attributeObject("opsets", [&] {
+      if (auto opsets = module->getAttrOfType<DictionaryAttr>("onnx.opset_imports"))
+        for (NamedAttribute opset : opsets)
+          if (auto version = dyn_cast<IntegerAttr>(opset.getValue()))
+            json.attribute(opset.getName().strref(), version.getInt());
+    });
+    json.attributeObject("metadata_props", [&] {
+      if (auto props = module->getAttrOfType<DictionaryAttr>("onnx.metadata_props"))
+        for (NamedAttribute prop : props)
+          if (auto value = dyn_cast<StringAttr>(prop.getValue()))
+            json.attribute(utf8(prop.getName().strref()), utf8(value.getValue()));
+    });
+    writeValues(json, "inputs", module->getAttrOfType<ArrayAttr>("onnxc.inputs"));
+    writeValues(json, "outputs", module->getAttrOfType<ArrayAttr>("onnxc.outputs"));
+    json.attributeObject("target", [&] {
+      json.attribute("triple", target.triple);
+      json.attributeArray("cpus", [&] { json.value(target.cpu); });
+    });
+    json.attribute("compiler", "onnxc 0.1.0");
+    json.attribute("options", utf8(options));
+    json.attributeObject("planned_memory", [&] {
+      json.attribute("arena_bytes", number(module, "onnxc.arena_bytes"));
+      json.attribute("weights_bytes", number(module, "onnxc.weights_bytes"));
+      auto dynamic = module->getAttrOfType<BoolAttr>("onnxc.dynamic_memory");
+      json.attribute("dynamic", dynamic && dynamic.getValue());
+    });
+  });
+  return result;
+}
+
+LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, const TargetSpec &target,
+                             std::string &object) {
+  // Built in the LLVM dialect so that it takes the same way as the code.
+  MLIRContext *context = module.getContext();
+  OpBuilder b(context);
+  Location loc = module.getLoc();
+  OwningOpRef<ModuleOp> holder = ModuleOp::create(loc);
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  b.setInsertionPointToStart(holder->getBody());
+  unsigned next = 0;
+
+  auto bytes = [&](StringRef value) {
+    std::string data = value.str();
+    data.push_back('\0');
+    auto global = LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), data.size()),
+                                         true, LLVM::Linkage::Private,
+                                         "desc_" + std::to_string(next++), b.getStringAttr(data));
+    return global.getSymName().str();
+  };
+  auto built = [&](Type type, StringRef name, LLVM::Linkage linkage,
+                   llvm::function_ref<Value()> build) {
+    auto global = LLVM::GlobalOp::create(b, loc, type, true, linkage, name, Attribute(), 8);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(b.createBlock(&global.getInitializerRegion()));
+    LLVM::ReturnOp::create(b, loc, build());
+    return global;
+  };
+  auto constant = [&](Type type, int64_t value) -> Value {
+    return LLVM::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, value));
+  };
+  auto address = [&](StringRef symbol) -> Value {
+    if (symbol.empty())
+      return LLVM::ZeroOp::create(b, loc, pointer);
+    return LLVM::AddressOfOp::create(b, loc, pointer, symbol);
+  };
+  auto insert = [&](Value all, Value value, ArrayRef<int64_t> at) -> Value {
+    return LLVM::InsertValueOp::create(b, loc, all, value, at);
+  };
+
+  auto argType = LLVM::LLVMStructType::getLiteral(context, {pointer, i32, i32, i32, pointer, pointer});
+  llvm::StringMap<int64_t> symbols;
+  auto signature = [&](StringRef attrName, StringRef symbolName) -> std::string {
+    auto values = module->getAttrOfType<ArrayAttr>(attrName);
+    if (!values || values.empty())
+      return "";
+    struct Arg {
+      std::string name, dims, typeName;
+      int64_t kind, elemType, rank;
+    };
+    SmallVector<Arg> args;
+    for (Attribute value : values) {
+      auto attrs = cast<DictionaryAttr>(value);
+      Type type = valueType(attrs);
+      Arg arg;
+      auto name = attrs.getAs<StringAttr>("onnx.name");
+      arg.name = bytes(name ? name.getValue() : StringRef());
+      arg.typeName = bytes(type ? typeName(type) : std::string());
+      arg.kind = 1;
+      arg.elemType = 0;
+      arg.rank = -1;
+      if (auto optional = dyn_cast_or_null<onnx::OptType>(type)) {
+        arg.kind = 0x100;
+        type = optional.getElementType();
+        arg.kind |= isa<onnx::SeqType>(type) ? 2 : isa<onnx::MapType>(type) ? 3 : 1;
+      } else if (isa_and_nonnull<onnx::SeqType>(type)) {
+        arg.kind = 2;
+      } else if (isa_and_nonnull<onnx::MapType>(type)) {
+        arg.kind = 3;
+      }
+      if (auto tensor = dyn_cast_or_null<TensorType>(type))
+        arg.elemType = elementName(tensor.getElementType()).number;
+      if (auto tensor = dyn_cast_or_null<RankedTensorType>(type)) {
+        arg.rank = tensor.getRank();
+        SmallVector<int64_t> dims;
+        for (int64_t dim = 0; dim < tensor.getRank(); ++dim) {
+          if (!tensor.isDynamicDim(dim))
+            dims.push_back(tensor.getDimSize(dim));
+          else if (StringRef symbol = dimName(attrs, dim); !symbol.empty())
+            dims.push_back(-2 - symbols.try_emplace(symbol, symbols.size()).first->second);
+          else
+            dims.push_back(-1);
+        }
+        if (!dims.empty()) {
+          auto global = LLVM::GlobalOp::create(
+              b, loc, LLVM::LLVMArrayType::get(i64, dims.size()), true, LLVM::Linkage::Private,
+              "desc_" + std::to_string(next++), b.getI64TensorAttr(dims));
+          arg.dims = global.getSymName().str();
+        }
+      }
+      args.push_back(arg);
+    }
+    auto type = LLVM::LLVMArrayType::get(argType, args.size());
+    built(type, symbolName, LLVM::Linkage::Private, [&]() -> Value {
+      Value all = LLVM::UndefOp::create(b, loc, type);
+      for (auto [i, arg] : llvm::enumerate(args)) {
+        auto at = static_cast<int64_t>(i);
+        all = insert(all, address(arg.name), {at, 0});
+        all = insert(all, constant(i32, arg.kind), {at, 1});
+        all = insert(all, constant(i32, arg.elemType), {at, 2});
+        all = insert(all, constant(i32, arg.rank), {at, 3});
+        all = insert(all, address(arg.dims), {at, 4});
+        all = insert(all, address(arg.typeName), {at, 5});
+      }
+      return all;
+    });
+    return symbolName.str();
+  };
+  std::string inputs = signature("onnxc.inputs", "desc_inputs");
+  std::string outputs = signature("onnxc.outputs", "desc_outputs");
+  std::string json = bytes(metadata);
+  auto count = [&](StringRef name) {
+    auto values = module->getAttrOfType<ArrayAttr>(name);
+    return values ? static_cast<int64_t>(values.size()) : 0;
+  };
+  auto descType = LLVM::LLVMStructType::getLiteral(
+      context, {pointer, i64, i32, i32, pointer, pointer, i64, i64});
+  auto desc = built(descType, "onnxc_generated_desc", LLVM::Linkage::External, [&]() -> Value {
+    Value all = LLVM::UndefOp::create(b, loc, descType);
+    all = insert(all, address(json), {0});
+    all = insert(all, constant(i64, metadata.size()), {1});
+    all = insert(all, constant(i32, count("onnxc.inputs")), {2});
+    all = insert(all, constant(i32, count("onnxc.outputs")), {3});
+    all = insert(all, address(inputs), {4});
+    all = insert(all, address(outputs), {5});
+    all = insert(all, constant(i64, number(module, "onnxc.arena_bytes")), {6});
+    all = insert(all, constant(i64, 64), {7});
+    return all;
+  });
+  desc.setVisibility_(LLVM::Visibility::Hidden);
+  SmallVector<std::string> buffers;
+  if (failed(emitCode(*holder, target, 0, CodeFormat::Object, buffers)))
+    return failure();
+  object = std::move(buffers.front());
+  return success();
+}
+
+} // namespace onnxc

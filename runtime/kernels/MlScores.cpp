@@ -1,0 +1,101 @@
+// See mlScores.h.
+#include <math.h>
+
+#include "mlScores.h"
+
+using namespace onnxc_k;
+
+PostTransform onnxc_k::postTransformOf(onnxc_ctx *ctx, const onnxc_attrs *attrs) {
+  if (!onnxc_attr_string(attrs, "post_transform") || attrIs(attrs, "post_transform", "NONE"))
+    return PostTransform::None;
+  if (attrIs(attrs, "post_transform", "SOFTMAX"))
+    return PostTransform::Softmax;
+  if (attrIs(attrs, "post_transform", "LOGISTIC"))
+    return PostTransform::Logistic;
+  if (attrIs(attrs, "post_transform", "SOFTMAX_ZERO"))
+    return PostTransform::SoftmaxZero;
+  if (attrIs(attrs, "post_transform", "PROBIT"))
+    return PostTransform::Probit;
+  onnxc_fail(ctx, "post_transform '%s' is not known", onnxc_attr_string(attrs, "post_transform")->data);
+}
+
+// The inverse of the standard normal distribution function: a rational start
+// (Abramowitz and Stegun 26.2.23), then Newton steps.
+static double probit(double p) {
+  if (p <= 0)
+    return -INFINITY;
+  if (p >= 1)
+    return INFINITY;
+  double q = p < 0.5 ? p : 1 - p, t = sqrt(-2 * log(q));
+  double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                     (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  for (int i = 0; i < 4; ++i) {
+    double upper = 0.5 * erfc(x * M_SQRT1_2); // decreasing in x
+    x += (upper - q) * sqrt(2 * M_PI) * exp(x * x / 2);
+  }
+  return p < 0.5 ? -x : x;
+}
+
+void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_t count) {
+  switch (transform) {
+  case PostTransform::None:
+    return;
+  case PostTransform::Logistic:
+    for (int64_t i = 0; i < count; ++i)
+      scores[i] = 1 / (1 + exp(-scores[i]));
+    return;
+  case PostTransform::Probit:
+    for (int64_t i = 0; i < count; ++i)
+      scores[i] = probit(scores[i]);
+    return;
+  case PostTransform::Softmax:
+  case PostTransform::SoftmaxZero: {
+    // SOFTMAX_ZERO leaves out scores that are zero.
+    bool skipZeros = transform == PostTransform::SoftmaxZero;
+    double max = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < count; ++i)
+      max = scores[i] > max ? scores[i] : max;
+    for (int64_t i = 0; i < count; ++i) {
+      if (skipZeros && fabs(scores[i]) <= 1e-7)
+        continue;
+      scores[i] = exp(scores[i] - max);
+      sum += scores[i];
+    }
+    for (int64_t i = 0; i < count && sum > 0; ++i)
+      scores[i] /= sum;
+    return;
+  }
+  }
+}
+
+void onnxc_k::giveLabel(onnxc_ctx *ctx, const ClassLabels &labels, const onnxc_tensor &out, int64_t n,
+                        int64_t i) {
+  if (out.elem_type == ONNXC_STRING) {
+    if (i >= labels.strings.size)
+      onnxc_fail(ctx, "class %lld has no label", static_cast<long long>(i));
+    dataOf<Str>(out)[n] = &labels.strings[i];
+  } else {
+    if (i >= labels.ints.size)
+      onnxc_fail(ctx, "class %lld has no label", static_cast<long long>(i));
+    dataOf<int64_t>(out)[n] = labels.ints[i];
+  }
+}
+
+Rows onnxc_k::rowsOf(onnxc_ctx *ctx, const onnxc_tensor &x) {
+  if (x.rank == 0)
+    return {1, 1};
+  if (x.rank == 1)
+    return {1, x.dims[0]};
+  if (x.rank != 2)
+    onnxc_fail(ctx, "the input has rank %d; [N, C] is expected", x.rank);
+  return {x.dims[0], x.dims[1]};
+}
+
+void onnxc_k::loadDoubles(onnxc_ctx *ctx, const onnxc_tensor &x, int64_t begin, int64_t count, double *to) {
+  dispatchNumber(ctx, "ai.onnx.ml", x.elem_type, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    const T *from = dataOf<T>(x) + begin;
+    for (int64_t i = 0; i < count; ++i)
+      to[i] = static_cast<double>(from[i]);
+  });
+}

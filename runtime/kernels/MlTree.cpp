@@ -1,0 +1,200 @@
+// Evaluates tree ensembles (ai.onnx.ml TreeEnsemble and the older Regressor and Classifier).
+// Each call first turns the attributes into one array of nodes.
+#include <algorithm>
+
+#include "mlTree.h"
+
+using namespace onnxc_k;
+
+namespace {
+
+bool goesTrue(const TreeEnsemble &trees, const TreeNode &node, double x) {
+  if (node.missingTracksTrue && x != x)
+    return true;
+  switch (node.mode) {
+  case TreeMode::Leq: return x <= node.split;
+  case TreeMode::Lt: return x < node.split;
+  case TreeMode::Gte: return x >= node.split;
+  case TreeMode::Gt: return x > node.split;
+  case TreeMode::Eq: return x == node.split;
+  case TreeMode::Neq: return x != node.split;
+  case TreeMode::Member:
+    for (int64_t i = node.membersBegin; i < node.membersEnd; ++i)
+      if (trees.members[i] == x)
+        return true;
+    return false;
+  case TreeMode::Leaf: break;
+  }
+  return false;
+}
+
+const TreeLeaf &findLeaf(const TreeEnsemble &trees, int64_t root, const double *row) {
+  int64_t at = root;
+  while (at >= 0) {
+    const TreeNode &node = trees.nodes[at];
+    at = goesTrue(trees, node, row[node.feature]) ? node.whenTrue : node.whenFalse;
+  }
+  return trees.leaves[~at];
+}
+
+} // namespace
+
+void onnxc_k::checkTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t columns) {
+  for (int64_t i = 0; i < trees.numNodes; ++i) {
+    const TreeNode &node = trees.nodes[i];
+    bool valid = node.feature >= 0 && node.feature < columns;
+    for (int64_t next : {node.whenTrue, node.whenFalse})
+      valid &= next >= 0 ? next < trees.numNodes : ~next < trees.numLeaves;
+    if (!valid)
+      onnxc_fail(ctx, "tree node %lld refers to what is not there (the input has %lld columns)",
+                 static_cast<long long>(i), static_cast<long long>(columns));
+  }
+  // A cycle would never end: children that come before their parent are followed
+  // only as far as there are nodes.
+  auto *depth = scratch<int64_t>(ctx, trees.numNodes + 1);
+  for (int64_t r = 0; r < trees.numRoots; ++r) {
+    int64_t top = 0, visited = 0;
+    if (trees.roots[r] < 0)
+      continue;
+    depth[top++] = trees.roots[r];
+    while (top > 0) {
+      const TreeNode &node = trees.nodes[depth[--top]];
+      if (++visited > trees.numNodes)
+        onnxc_fail(ctx, "the nodes of a tree form a cycle");
+      if (node.whenFalse >= 0 && top < trees.numNodes)
+        depth[top++] = node.whenFalse;
+      if (node.whenTrue >= 0 && node.whenTrue != node.whenFalse && top < trees.numNodes)
+        depth[top++] = node.whenTrue;
+    }
+  }
+  onnxc_free(ctx, depth);
+  for (int64_t i = 0; i < trees.numWeights; ++i)
+    if (trees.weights[i].target < 0 || trees.weights[i].target >= trees.numTargets)
+      onnxc_fail(ctx, "a tree's leaf refers to target %lld of %lld", static_cast<long long>(trees.weights[i].target),
+                 static_cast<long long>(trees.numTargets));
+}
+
+void onnxc_k::evaluateTrees(const TreeEnsemble &trees, const double *row, double *scores, bool *scored) {
+  for (int64_t t = 0; t < trees.numTargets; ++t) {
+    scores[t] = 0;
+    scored[t] = false;
+  }
+  for (int64_t r = 0; r < trees.numRoots; ++r) {
+    const TreeLeaf &leaf = findLeaf(trees, trees.roots[r], row);
+    for (int64_t i = leaf.begin; i < leaf.end; ++i) {
+      const TreeWeight &w = trees.weights[i];
+      double &score = scores[w.target];
+      switch (trees.aggregate) {
+      case TreeAggregate::Average:
+      case TreeAggregate::Sum: score += w.weight; break;
+      case TreeAggregate::Min: score = scored[w.target] ? std::min(score, w.weight) : w.weight; break;
+      case TreeAggregate::Max: score = scored[w.target] ? std::max(score, w.weight) : w.weight; break;
+      }
+      scored[w.target] = true;
+    }
+  }
+  if (trees.aggregate == TreeAggregate::Average && trees.numRoots > 0)
+    for (int64_t t = 0; t < trees.numTargets; ++t)
+      scores[t] /= static_cast<double>(trees.numRoots);
+}
+
+void onnxc_k::regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, const double *baseValues, int64_t numBase,
+                           PostTransform transform, const onnxc_tensor &x, onnxc_tensor &out) {
+  Rows rows = rowsOf(ctx, x);
+  checkTrees(ctx, trees, rows.columns);
+  Dims dims;
+  dims.push(rows.count);
+  dims.push(trees.numTargets);
+  prepareOut(ctx, out, dims);
+  const onnxc_tensor *to = &out;
+  parallelFor(ctx, rows.count, static_cast<double>(trees.numRoots) * 20, [=, &trees, &x](int64_t begin, int64_t end) {
+    auto *row = scratch<double>(ctx, rows.columns + trees.numTargets);
+    auto *scored = scratch<bool>(ctx, trees.numTargets);
+    double *scores = row + rows.columns;
+    for (int64_t n = begin; n < end; ++n) {
+      loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
+      evaluateTrees(trees, row, scores, scored);
+      for (int64_t t = 0; t < trees.numTargets && numBase > 0; ++t)
+        scores[t] += baseValues[numBase == 1 ? 0 : std::min(t, numBase - 1)];
+      applyPostTransform(transform, scores, trees.numTargets);
+      for (int64_t t = 0; t < trees.numTargets; ++t)
+        storeScore(*to, n * trees.numTargets + t, scores[t]);
+    }
+    onnxc_free(ctx, scored);
+    onnxc_free(ctx, row);
+  });
+}
+
+ONNXC_KERNEL(TreeEnsemble) {
+  auto failMissing = [&](const char *name) { onnxc_fail(ctx, "TreeEnsemble: %s is missing or too short", name); };
+  AttrArray<int64_t> roots = attrInts(attrs, "tree_roots"), features = attrInts(attrs, "nodes_featureids");
+  AttrArray<int64_t> trueIds = attrInts(attrs, "nodes_truenodeids"), falseIds = attrInts(attrs, "nodes_falsenodeids");
+  AttrArray<int64_t> trueLeafs = attrInts(attrs, "nodes_trueleafs"), falseLeafs = attrInts(attrs, "nodes_falseleafs");
+  AttrArray<int64_t> missing = attrInts(attrs, "nodes_missing_value_tracks_true");
+  AttrArray<int64_t> targets = attrInts(attrs, "leaf_targetids");
+  int64_t n = features.size;
+  // Tensor attributes follow the input in alphabetical order.
+  enum { kX, kLeafWeights, kMembership, kHitRates, kModes, kSplits };
+  auto hasTensor = [&](int32_t i, int64_t size) { return isPresent(numIn, in, i) && onnxc_num_elements(&in[i]) >= size; };
+  if (trueIds.size < n || falseIds.size < n || trueLeafs.size < n || falseLeafs.size < n)
+    failMissing("a list of children");
+  if (!hasTensor(kModes, n))
+    failMissing("nodes_modes");
+  if (!hasTensor(kSplits, n))
+    failMissing("nodes_splits");
+  if (!hasTensor(kLeafWeights, targets.size))
+    failMissing("leaf_weights");
+
+  TreeEnsemble trees = {};
+  trees.nodes = scratch<TreeNode>(ctx, n);
+  trees.leaves = scratch<TreeLeaf>(ctx, targets.size);
+  trees.weights = scratch<TreeWeight>(ctx, targets.size);
+  trees.numNodes = n;
+  trees.numLeaves = trees.numWeights = targets.size;
+  trees.numTargets = onnxc_attr_int(attrs, "n_targets", 1);
+  auto *rootIds = scratch<int64_t>(ctx, roots.size);
+  trees.roots = rootIds;
+  trees.numRoots = roots.size;
+  for (int64_t r = 0; r < roots.size; ++r) {
+    if (roots[r] < 0 || roots[r] >= n)
+      onnxc_fail(ctx, "TreeEnsemble: tree_roots refers to node %lld of %lld", static_cast<long long>(roots[r]),
+                 static_cast<long long>(n));
+    rootIds[r] = roots[r];
+  }
+  int64_t numMembers = isPresent(numIn, in, kMembership) ? onnxc_num_elements(&in[kMembership]) : 0, member = 0;
+  auto *members = scratch<double>(ctx, numMembers);
+  if (numMembers > 0)
+    loadDoubles(ctx, in[kMembership], 0, numMembers, members);
+  trees.members = members;
+  for (int64_t i = 0; i < n; ++i) {
+    TreeNode &node = trees.nodes[i];
+    node = {};
+    int64_t mode = dataOf<uint8_t>(in[kModes])[i];
+    if (mode > static_cast<int64_t>(TreeMode::Member))
+      onnxc_fail(ctx, "TreeEnsemble: node mode %lld is not known", static_cast<long long>(mode));
+    node.mode = static_cast<TreeMode>(mode);
+    node.split = numberAt(ctx, in[kSplits], i);
+    node.feature = features[i];
+    node.missingTracksTrue = i < missing.size && missing[i] != 0;
+    node.whenTrue = trueLeafs[i] ? ~trueIds[i] : trueIds[i];
+    node.whenFalse = falseLeafs[i] ? ~falseIds[i] : falseIds[i];
+    if (node.mode == TreeMode::Member) { // sets end with NaN
+      node.membersBegin = member;
+      while (member < numMembers && members[member] == members[member])
+        ++member;
+      node.membersEnd = member++;
+    }
+  }
+  for (int64_t i = 0; i < targets.size; ++i) {
+    trees.leaves[i] = {i, i + 1};
+    trees.weights[i] = {targets[i], numberAt(ctx, in[kLeafWeights], i)};
+  }
+  int64_t aggregate = onnxc_attr_int(attrs, "aggregate_function", 1);
+  int64_t transform = onnxc_attr_int(attrs, "post_transform", 0);
+  if (aggregate < 0 || aggregate > 3 || transform < 0 || transform > 4)
+    onnxc_fail(ctx, "TreeEnsemble: aggregate_function %lld or post_transform %lld is not known",
+               static_cast<long long>(aggregate), static_cast<long long>(transform));
+  trees.aggregate = static_cast<TreeAggregate>(aggregate);
+  regressTrees(ctx, trees, nullptr, 0, static_cast<PostTransform>(transform), in[kX], out[0]);
+  return 0;
+}

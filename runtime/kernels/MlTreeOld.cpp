@@ -1,0 +1,221 @@
+// ai.onnx.ml TreeEnsembleRegressor and TreeEnsembleClassifier (deprecated since version 5, but what
+// most exporters write): nodes are named by (tree, node) pairs.
+#include <algorithm>
+
+#include "mlTree.h"
+
+using namespace onnxc_k;
+
+namespace {
+
+// A list of numbers that is either a tensor (an input) or an attribute of floats.
+struct Numbers {
+  const onnxc_tensor *tensor;
+  AttrArray<float> floats;
+  int64_t size() const { return tensor ? onnxc_num_elements(tensor) : floats.size; }
+  double at(onnxc_ctx *ctx, int64_t i) const {
+    return tensor ? numberAt(ctx, *tensor, i) : static_cast<double>(floats[i]);
+  }
+};
+
+Numbers numbers(int32_t numIn, const onnxc_tensor *in, int32_t i, const onnxc_attrs *attrs, const char *name) {
+  bool isTensor = isPresent(numIn, in, i) && onnxc_num_elements(&in[i]) > 0;
+  return {isTensor ? &in[i] : nullptr, attrFloats(attrs, name)};
+}
+
+TreeMode modeOf(onnxc_ctx *ctx, const onnxc_str &name) {
+  static const struct {
+    const char *name;
+    TreeMode mode;
+  } kModes[] = {{"BRANCH_LEQ", TreeMode::Leq}, {"BRANCH_LT", TreeMode::Lt}, {"BRANCH_GTE", TreeMode::Gte},
+                {"BRANCH_GT", TreeMode::Gt},   {"BRANCH_EQ", TreeMode::Eq}, {"BRANCH_NEQ", TreeMode::Neq},
+                {"LEAF", TreeMode::Leaf}};
+  for (const auto &entry : kModes)
+    if (static_cast<size_t>(name.size) == strlen(entry.name) && memcmp(name.data, entry.name, strlen(entry.name)) == 0)
+      return entry.mode;
+  onnxc_fail(ctx, "tree node mode '%.*s' is not known", static_cast<int>(name.size), name.data);
+}
+
+// Finds a node by its pair: indices sorted by (tree, node).
+struct NodeIndex {
+  AttrArray<int64_t> trees, nodes;
+  int64_t *order;
+
+  bool less(int64_t a, int64_t tree, int64_t node) const {
+    return trees[a] != tree ? trees[a] < tree : nodes[a] < node;
+  }
+  int64_t find(onnxc_ctx *ctx, int64_t tree, int64_t node) const {
+    int64_t *at = std::lower_bound(order, order + trees.size, 0,
+                                   [&](int64_t index, int) { return less(index, tree, node); });
+    if (at == order + trees.size || trees[*at] != tree || nodes[*at] != node)
+      onnxc_fail(ctx, "tree %lld has no node %lld", static_cast<long long>(tree), static_cast<long long>(node));
+    return *at;
+  }
+};
+
+// The attributes that both operators have; prefix is "target" or "class".
+TreeEnsemble loadTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const char *const *weightNames, const Numbers &splits,
+                       const Numbers &weights, int64_t numTargets) {
+  NodeIndex index = {attrInts(attrs, "nodes_treeids"), attrInts(attrs, "nodes_nodeids"), nullptr};
+  AttrArray<int64_t> features = attrInts(attrs, "nodes_featureids");
+  AttrArray<int64_t> trueIds = attrInts(attrs, "nodes_truenodeids"), falseIds = attrInts(attrs, "nodes_falsenodeids");
+  AttrArray<int64_t> missing = attrInts(attrs, "nodes_missing_value_tracks_true");
+  AttrArray<onnxc_str> modes = attrStrings(attrs, "nodes_modes");
+  AttrArray<int64_t> weightTrees = attrInts(attrs, weightNames[0]), weightNodes = attrInts(attrs, weightNames[1]);
+  AttrArray<int64_t> weightTargets = attrInts(attrs, weightNames[2]);
+  int64_t n = index.trees.size, numWeights = weightTargets.size;
+  if (index.nodes.size != n || features.size != n || trueIds.size != n || falseIds.size != n || modes.size != n ||
+      splits.size() != n || weightTrees.size != numWeights || weightNodes.size != numWeights ||
+      weights.size() != numWeights)
+    onnxc_fail(ctx, "the attributes of the tree ensemble have different lengths");
+  index.order = scratch<int64_t>(ctx, n);
+  for (int64_t i = 0; i < n; ++i)
+    index.order[i] = i;
+  std::sort(index.order, index.order + n, [&](int64_t a, int64_t b) { return index.less(a, index.trees[b], index.nodes[b]); });
+
+  // Every node has a place in both arrays: as an inner node and as a leaf.
+  TreeEnsemble trees = {};
+  trees.nodes = scratch<TreeNode>(ctx, n);
+  trees.leaves = scratch<TreeLeaf>(ctx, n);
+  trees.weights = scratch<TreeWeight>(ctx, numWeights);
+  trees.numNodes = trees.numLeaves = n;
+  trees.numWeights = numWeights;
+  trees.numTargets = numTargets;
+  auto *isRoot = scratch<bool>(ctx, n);
+  auto *isLeaf = scratch<bool>(ctx, n);
+  for (int64_t i = 0; i < n; ++i) {
+    isRoot[i] = true;
+    isLeaf[i] = modeOf(ctx, modes[i]) == TreeMode::Leaf;
+    trees.leaves[i] = {0, 0};
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    TreeNode &node = trees.nodes[i];
+    node = {};
+    node.mode = modeOf(ctx, modes[i]);
+    if (isLeaf[i]) {
+      node.whenTrue = node.whenFalse = ~i; // never followed
+      continue;
+    }
+    node.split = splits.at(ctx, i);
+    node.feature = features[i];
+    node.missingTracksTrue = i < missing.size && missing[i] != 0;
+    int64_t whenTrue = index.find(ctx, index.trees[i], trueIds[i]);
+    int64_t whenFalse = index.find(ctx, index.trees[i], falseIds[i]);
+    isRoot[whenTrue] = isRoot[whenFalse] = false;
+    node.whenTrue = isLeaf[whenTrue] ? ~whenTrue : whenTrue;
+    node.whenFalse = isLeaf[whenFalse] ? ~whenFalse : whenFalse;
+  }
+  auto *roots = scratch<int64_t>(ctx, n);
+  for (int64_t i = 0; i < n; ++i)
+    if (isRoot[i])
+      roots[trees.numRoots++] = isLeaf[i] ? ~i : i;
+  trees.roots = roots;
+
+  // The weights of a leaf, in the order of the attributes.
+  auto *leafOf = scratch<int64_t>(ctx, numWeights);
+  for (int64_t i = 0; i < numWeights; ++i) {
+    leafOf[i] = index.find(ctx, weightTrees[i], weightNodes[i]);
+    ++trees.leaves[leafOf[i]].end;
+  }
+  int64_t begin = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t count = trees.leaves[i].end;
+    trees.leaves[i] = {begin, begin};
+    begin += count;
+  }
+  for (int64_t i = 0; i < numWeights; ++i)
+    trees.weights[trees.leaves[leafOf[i]].end++] = {weightTargets[i], weights.at(ctx, i)};
+  for (void *data : {static_cast<void *>(leafOf), static_cast<void *>(isLeaf), static_cast<void *>(isRoot),
+                     static_cast<void *>(index.order)})
+    onnxc_free(ctx, data);
+  trees.aggregate = TreeAggregate::Sum;
+  return trees;
+}
+
+const double *loadBase(onnxc_ctx *ctx, const Numbers &base) {
+  auto *values = scratch<double>(ctx, base.size());
+  for (int64_t i = 0; i < base.size(); ++i)
+    values[i] = base.at(ctx, i);
+  return values;
+}
+
+} // namespace
+
+// Tensor attributes follow the input in alphabetical order.
+ONNXC_KERNEL(TreeEnsembleRegressor) {
+  Numbers base = numbers(numIn, in, 1, attrs, "base_values");
+  Numbers splits = numbers(numIn, in, 3, attrs, "nodes_values");
+  Numbers weights = numbers(numIn, in, 4, attrs, "target_weights");
+  static const char *const kNames[] = {"target_treeids", "target_nodeids", "target_ids"};
+  TreeEnsemble trees = loadTrees(ctx, attrs, kNames, splits, weights, onnxc_attr_int(attrs, "n_targets", 1));
+  if (attrIs(attrs, "aggregate_function", "AVERAGE"))
+    trees.aggregate = TreeAggregate::Average;
+  else if (attrIs(attrs, "aggregate_function", "MIN"))
+    trees.aggregate = TreeAggregate::Min;
+  else if (attrIs(attrs, "aggregate_function", "MAX"))
+    trees.aggregate = TreeAggregate::Max;
+  regressTrees(ctx, trees, loadBase(ctx, base), base.size(), postTransformOf(ctx, attrs), in[0], out[0]);
+  return 0;
+}
+
+ONNXC_KERNEL(TreeEnsembleClassifier) {
+  const onnxc_tensor &x = in[0];
+  Rows rows = rowsOf(ctx, x);
+  ClassLabels labels = classLabels(attrs, "classlabels_strings", "classlabels_int64s");
+  int64_t classes = labels.size();
+  Numbers base = numbers(numIn, in, 1, attrs, "base_values");
+  Numbers weights = numbers(numIn, in, 2, attrs, "class_weights");
+  Numbers splits = numbers(numIn, in, 4, attrs, "nodes_values");
+  static const char *const kNames[] = {"class_treeids", "class_nodeids", "class_ids"};
+  TreeEnsemble trees = loadTrees(ctx, attrs, kNames, splits, weights, classes);
+  checkTrees(ctx, trees, rows.columns);
+  const double *baseValues = loadBase(ctx, base);
+  int64_t numBase = base.size();
+  PostTransform transform = postTransformOf(ctx, attrs);
+  // Two classes of which the leaves name only one: its score decides. It is a probability if no
+  // weight is negative, else a margin.
+  bool oneScore = classes == 2, positive = true;
+  int64_t only = trees.numWeights > 0 ? trees.weights[0].target : 0;
+  for (int64_t i = 0; i < trees.numWeights; ++i) {
+    oneScore &= trees.weights[i].target == only;
+    positive &= trees.weights[i].weight >= 0;
+  }
+  Dims dims;
+  dims.push(rows.count);
+  bool wantsLabels = isPresent(numOut, out, 0), wantsScores = isPresent(numOut, out, 1);
+  if (wantsLabels)
+    prepareOut(ctx, out[0], dims);
+  dims.push(classes);
+  if (wantsScores)
+    prepareOut(ctx, out[1], dims);
+  parallelFor(ctx, rows.count, static_cast<double>(trees.numRoots) * 20, [=, &x](int64_t begin, int64_t end) {
+    auto *row = scratch<double>(ctx, rows.columns + classes);
+    auto *scored = scratch<bool>(ctx, classes);
+    double *scores = row + rows.columns;
+    for (int64_t n = begin; n < end; ++n) {
+      loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
+      evaluateTrees(trees, row, scores, scored);
+      int64_t label;
+      if (oneScore) {
+        double score = scores[only] + (numBase > 0 ? baseValues[numBase - 1] : 0);
+        label = score > (positive ? 0.5 : 0.0);
+        scores[1] = score;
+        scores[0] = positive ? 1 - score : -score;
+        if (!positive || (transform != PostTransform::None && transform != PostTransform::Logistic))
+          applyPostTransform(transform, scores, 2);
+      } else {
+        for (int64_t c = 0; c < classes && c < numBase; ++c)
+          scores[c] += baseValues[c];
+        label = argMax(scores, classes);
+        applyPostTransform(transform, scores, classes);
+      }
+      if (wantsLabels)
+        giveLabel(ctx, labels, out[0], n, label);
+      for (int64_t c = 0; wantsScores && c < classes; ++c)
+        storeScore(out[1], n * classes + c, scores[c]);
+    }
+    onnxc_free(ctx, scored);
+    onnxc_free(ctx, row);
+  });
+  return 0;
+}
