@@ -41,13 +41,21 @@ def litTotals(output):
     )
 
 
-def ctestTotals(output):
-    found = re.search(r"tests passed, (\d+) tests? failed out of (\d+)", output)
-    if not found:
-        return None
-    failed, total = map(int, found.groups())
-    skipped = len(re.findall(r"\(Skipped\)|\(Disabled\)", output)) // 2
-    return total - failed - skipped, failed, skipped
+def ctestTotals(build):
+    """Counts GoogleTest's tests, not the programs that hold them."""
+
+    def totals(output):
+        found = re.search(r"tests passed, (\d+) tests? failed out of", output)
+        log = build / "Testing" / "Temporary" / "LastTest.log"
+        if not found or not log.exists():
+            return None
+
+        def count(word):
+            return sum(map(int, re.findall(rf"^\[\s*{word}\s*\] (\d+) tests?\b", log.read_text(errors="replace"), re.M)))
+
+        return count("PASSED"), max(count("FAILED"), int(found.group(1))), count("SKIPPED")
+
+    return totals
 
 
 def pytestTotals(output):
@@ -76,7 +84,7 @@ def suites(build, jobs):
     return {
         "unit": (
             ["ctest", "--test-dir", str(build), "--output-on-failure", "--no-tests=error", f"-j{jobs}"],
-            ctestTotals,
+            ctestTotals(build),
         ),
         "lit": ([str(Path(python).parent / "lit"), "-sv", f"-j{jobs}", str(build / "test")], litTotals),
         "python": pytest(HERE / "python"),

@@ -175,7 +175,7 @@ def main():
     parser.add_argument("--only", type=int, help="number of the one model to check, from 1")
     parser.add_argument("-O", type=int, help="optimisation level")
     args = parser.parse_args()
-    options = {} if args.O is None else {"opt_level": args.O}
+    options = {} if args.O is None else {"O": args.O}
     problems = []
     models = [m for m in re.split(r"(?m)^# -----\s*$", args.file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
     for number, text in enumerate(models, 1):
