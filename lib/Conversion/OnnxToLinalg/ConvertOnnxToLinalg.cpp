@@ -23,6 +23,7 @@ PopulateFn *const kFamilies[] = {
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
+    populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {

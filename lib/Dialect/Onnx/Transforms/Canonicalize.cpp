@@ -111,14 +111,15 @@ struct MergeTransposes : OpRewritePattern<TransposeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(TransposeOp op, PatternRewriter &rewriter) const override {
     auto inner = op.getData().getDefiningOp<TransposeOp>();
-    if (!inner || !op.getPerm() || !inner.getPerm() ||
-        op.getPerm()->size() != inner.getPerm()->size())
+    auto outerPerm = intsAttr(op, "perm");
+    auto innerPerm = inner ? intsAttr(inner, "perm") : std::nullopt;
+    if (!outerPerm || !innerPerm || outerPerm->size() != innerPerm->size())
       return failure();
     SmallVector<int64_t> perm;
-    for (int64_t axis : *op.getPerm()) {
-      if (axis < 0 || axis >= static_cast<int64_t>(inner.getPerm()->size()))
+    for (int64_t axis : *outerPerm) {
+      if (axis < 0 || axis >= static_cast<int64_t>(innerPerm->size()))
         return failure();
-      perm.push_back((*inner.getPerm())[axis]);
+      perm.push_back((*innerPerm)[axis]);
     }
     rewriter.replaceOpWithNewOp<TransposeOp>(op, op->getResult(0).getType(), inner.getData(),
                                              rewriter.getDenseI64ArrayAttr(perm));
