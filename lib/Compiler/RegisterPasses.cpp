@@ -2,6 +2,7 @@
 #include "onnxc/Compiler/InitAll.h"
 
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -31,5 +32,6 @@ void onnxc::registerAllPasses() {
   mlir::tensor::registerTensorPasses();
   mlir::vector::registerVectorPasses();
 
+  onnx::registerOnnxTransforms();
   registerCodegenPasses();
 }

@@ -1,9 +1,7 @@
-// Result shapes that ONNX's own inference leaves open: operators without an inference function
-// (Scaler, Imputer, Normalizer, FeatureVectorizer, LinearRegressor, SVMRegressor,
-// GroupNormalization, MeanVarianceNormalization), ranks where only the size of a shape tensor
-// is known, and shape tensors that are known in part (Reshape, Expand, ConstantOfShape, Tile, Slice, Pad, TopK).
+// Result shapes that ONNX's own inference leaves open: ranks where only the size of a shape tensor
+// is known, and shape tensors that are known in part (Reshape, Expand, ConstantOfShape, Tile,
+// Slice, Pad, TopK, Range, Resize).
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
-#include "onnxc/Dialect/Onnx/Transforms/Attributes.h"
 #include "onnxc/Dialect/Onnx/Transforms/Evaluate.h"
 #include "onnxc/Dialect/Onnx/Transforms/TypeInference.h"
 
@@ -192,24 +190,6 @@ MaybeDims topKRule(TopKOp op, ShapeState &state) {
   return dims;
 }
 
-/// [N] or [N, C] inputs give N rows.
-SymbolicDim rows(Value input, ShapeState &state) {
-  MaybeDims dims = state.shapeOf(input);
-  if (!dims || dims->empty())
-    return {};
-  return dims->size() == 1 ? SymbolicDim::known(1) : dims->front();
-}
-
-MaybeDims featureVectorizerRule(Operation *op, ShapeState &state) {
-  auto sizes = intsAttr(op, "inputdimensions");
-  if (!sizes || op->getNumOperands() == 0)
-    return SymbolicDims(2);
-  int64_t sum = 0;
-  for (int64_t size : *sizes)
-    sum += size;
-  return SymbolicDims{rows(op->getOperand(0), state), SymbolicDim::known(sum)};
-}
-
 MaybeDims ruleFor(Operation *op, ShapeState &state) {
   return llvm::TypeSwitch<Operation *, MaybeDims>(op)
       .Case<ReshapeOp>([&](auto op) { return reshapeRule(op, state); })
@@ -224,16 +204,6 @@ MaybeDims ruleFor(Operation *op, ShapeState &state) {
         MaybeDims dims = state.shapeOf(op.getX());
         return dims ? MaybeDims(SymbolicDims(dims->size())) : std::nullopt;
       })
-      .Case<GroupNormalizationOp, MeanVarianceNormalizationOp, MLScalerOp, MLImputerOp,
-            MLNormalizerOp>([&](auto op) { return state.shapeOf(op->getOperand(0)); })
-      .Case<MLSVMRegressorOp>([&](auto op) {
-        return SymbolicDims{rows(op->getOperand(0), state), SymbolicDim::known(1)};
-      })
-      .Case<MLLinearRegressorOp>([&](auto op) {
-        return SymbolicDims{rows(op->getOperand(0), state),
-                            SymbolicDim::known(intAttr(op, "targets", 1))};
-      })
-      .Case<MLFeatureVectorizerOp>([&](auto op) { return featureVectorizerRule(op, state); })
       .Default([](Operation *) { return std::nullopt; });
 }
 
