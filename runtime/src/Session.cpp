@@ -15,9 +15,9 @@ using namespace onnxc;
 
 namespace {
 
-/// The outputs of one run while it is under way.
+/// The memory given to the outputs of a run while it is under way.
 struct RunState {
-  std::vector<Value> allocated;
+  std::vector<std::shared_ptr<void>> allocated;
 };
 
 ErrorCode errorCodeOf(onnxc_status status) {
@@ -99,11 +99,14 @@ struct Session::Impl {
   /// Called from C, so nothing may be thrown; null means out of memory.
   static void *allocateOutput(void *, void *runUser, int32_t index, const DLTensor *desc) {
     auto *state = static_cast<RunState *>(runUser);
-    ElementType type = fromDLDataType(desc->dtype);
+    int64_t count;
+    size_t size = (desc->dtype.bits * desc->dtype.lanes + 7) / 8;
+    if (!countElements(desc->shape, desc->ndim, size, count))
+      return nullptr;
     try {
-      state->allocated[index] =
-          Value::tensor(type, std::vector<int64_t>(desc->shape, desc->shape + desc->ndim));
-      return state->allocated[index].data();
+      std::shared_ptr<void> &memory = state->allocated[index];
+      memory = allocateAligned(static_cast<size_t>(count) * size);
+      return memory.get();
     } catch (...) {
       return nullptr;
     }
@@ -160,7 +163,7 @@ struct Session::Impl {
       onnxc_instance *instance;
       ~Lease() { self.giveBack(instance); }
     } lease{*this, takeInstance()};
-    RunState state{std::vector<Value>(outputs.size())};
+    RunState state{std::vector<std::shared_ptr<void>>(outputs.size())};
     onnxc_run_options abiOptions{};
     abiOptions.struct_size = sizeof abiOptions;
     abiOptions.run_user = &state;
@@ -181,11 +184,13 @@ struct Session::Impl {
       if (!outputs[i].isNone())
         continue;
       // What did not come from allocateOutput belongs to the instance.
-      const Value &mine = state.allocated[i];
-      outputs[i] = mine.isTensor() && out[i].kind == ONNXC_TENSOR &&
-                           mine.data() == out[i].tensor.data
-                       ? mine
-                       : Value::copy(out[i]);
+      std::shared_ptr<void> &mine = state.allocated[i];
+      const DLTensor &t = out[i].tensor;
+      if (out[i].kind == ONNXC_TENSOR && mine && mine.get() == t.data)
+        outputs[i] = Value::tensor(static_cast<ElementType>(out[i].elem_type),
+                                   std::vector<int64_t>(t.shape, t.shape + t.ndim), t.data, mine);
+      else
+        outputs[i] = Value::copy(out[i]);
     }
   }
 

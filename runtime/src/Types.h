@@ -16,5 +16,8 @@ std::string shapeString(const int64_t *shape, size_t rank);
 /// The number of elements; false if a dimension is negative or the bytes overflow.
 bool countElements(const int64_t *shape, size_t rank, size_t elementSize, int64_t &count);
 
+/// Memory for a tensor, aligned to 64 bytes. Throws Error(OutOfMemory).
+std::shared_ptr<void> allocateAligned(size_t bytes);
+
 } // namespace onnxc
 #endif

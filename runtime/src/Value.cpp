@@ -134,6 +134,14 @@ template <typename Managed> Managed *exportManaged(const Value &value) {
 
 } // namespace
 
+std::shared_ptr<void> onnxc::allocateAligned(size_t bytes) {
+  void *data = std::aligned_alloc(64, bytes / 64 * 64 + 64);
+  if (!data)
+    throw Error(ErrorCode::OutOfMemory,
+                "out of memory: a tensor of " + std::to_string(bytes) + " bytes");
+  return std::shared_ptr<void>(data, std::free);
+}
+
 Value Value::tensor(ElementType type, std::vector<int64_t> shape, void *data,
                     std::shared_ptr<void> owner) {
   auto rep = std::make_shared<Rep>();
@@ -167,12 +175,9 @@ Value Value::tensor(ElementType type, std::vector<int64_t> shape) {
             " has a negative or too large size");
   if (type == ElementType::String)
     return strings(std::move(shape), std::vector<std::string_view>(count));
-  size_t bytes = (static_cast<size_t>(count) * size + 63) / 64 * 64;
-  void *data = std::aligned_alloc(64, bytes ? bytes : 64);
-  if (!data)
-    throw Error(ErrorCode::OutOfMemory, "out of memory: a tensor of " +
-                                            std::to_string(bytes) + " bytes");
-  return tensor(type, std::move(shape), data, std::shared_ptr<void>(data, std::free));
+  std::shared_ptr<void> memory = allocateAligned(static_cast<size_t>(count) * size);
+  void *data = memory.get();
+  return tensor(type, std::move(shape), data, std::move(memory));
 }
 
 Value Value::strings(std::vector<int64_t> shape, const std::vector<std::string_view> &strings) {

@@ -256,10 +256,11 @@ private:
     return ",\n    ";
   }
 
+  // In the reverse order of their names: then_branch before else_branch.
   void printRegions() {
     const char *separator = "  let regions = (region\n    ";
-    for (const auto &[name, attr] : attributes)
-      if (attr->type == AttributeProto::GRAPH) {
+    for (auto it = attributes.rbegin(); it != attributes.rend(); ++it)
+      if (const auto &[name, attr] = *it; attr->type == AttributeProto::GRAPH) {
         takeAccessor(name);
         os << separator << (attr->required ? "SizedRegion<1>:$" : "AnyRegion:$") << name;
         separator = ",\n    ";

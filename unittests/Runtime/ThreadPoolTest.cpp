@@ -124,6 +124,11 @@ TEST(ThreadPool, ParksAndWakesAgain) {
 }
 
 TEST(ThreadPool, WorksInAForkedChild) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "TSan does not allow threads in a forked child";
+#endif
+#endif
   ThreadPool pool(3);
   expectCovers(pool, 100, bigCost);
   pid_t child = fork();

@@ -73,7 +73,7 @@ public:
   /// ErrorCode::Cancelled. From any thread.
   void setTerminate() { cancel.store(1, std::memory_order_relaxed); }
   void unsetTerminate() { cancel.store(0, std::memory_order_relaxed); }
-  bool terminated() const { return *flag() != 0; }
+  bool terminated() const { return __atomic_load_n(flag(), __ATOMIC_RELAXED) != 0; }
   const volatile int32_t *flag() const {
     static_assert(sizeof cancel == sizeof(int32_t));
     return external ? external : reinterpret_cast<const volatile int32_t *>(&cancel);

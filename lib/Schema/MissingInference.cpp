@@ -1,0 +1,70 @@
+// Inference functions for operators to whose schema onnx gives none.
+#include "MissingInference.h"
+
+#include "onnx/defs/shape_inference.h"
+
+#include <map>
+
+using ::onnx::InferenceContext;
+using ::onnx::TensorProto;
+using ::onnx::TensorShapeProto;
+
+namespace onnxc {
+
+static void sameTypeAndShape(InferenceContext &ctx) {
+  ::onnx::propagateElemTypeFromInputToOutput(ctx, 0, 0);
+  if (::onnx::hasInputShape(ctx, 0))
+    ::onnx::propagateShapeFromInputToOutput(ctx, 0, 0);
+}
+
+static void floatOfSameShape(InferenceContext &ctx) {
+  ::onnx::updateOutputElemType(ctx, 0, TensorProto::FLOAT);
+  if (::onnx::hasInputShape(ctx, 0))
+    ::onnx::propagateShapeFromInputToOutput(ctx, 0, 0);
+}
+
+// A row of float numbers for each row of the input, which may be a single one.
+static void floatRows(InferenceContext &ctx, int64_t columns) {
+  ::onnx::updateOutputElemType(ctx, 0, TensorProto::FLOAT);
+  if (!::onnx::hasNInputShapes(ctx, 1))
+    return;
+  const TensorShapeProto &in = ::onnx::getInputShape(ctx, 0);
+  TensorShapeProto out;
+  if (in.dim_size() > 1)
+    *out.add_dim() = in.dim(0);
+  else
+    out.add_dim()->set_dim_value(1);
+  out.add_dim()->set_dim_value(columns);
+  ::onnx::updateOutputShape(ctx, 0, out);
+}
+
+static void featureVectorizer(InferenceContext &ctx) {
+  std::vector<int64_t> sizes;
+  int64_t columns = 0;
+  ::onnx::getRepeatedAttribute(ctx, "inputdimensions", sizes);
+  for (int64_t size : sizes)
+    columns = ::onnx::checkedAdd(columns, size);
+  floatRows(ctx, columns);
+}
+
+::onnx::InferenceFunction inferenceFunctionOf(const ::onnx::OpSchema &schema) {
+  if (schema.has_type_and_shape_inference_function())
+    return schema.GetTypeAndShapeInferenceFunction();
+  static const std::map<std::string, ::onnx::InferenceFunction> missing = {
+      {"GroupNormalization", sameTypeAndShape},
+      {"MeanVarianceNormalization", sameTypeAndShape},
+      {"Imputer", sameTypeAndShape},
+      {"Normalizer", floatOfSameShape},
+      {"Scaler", floatOfSameShape},
+      {"FeatureVectorizer", featureVectorizer},
+      {"SVMRegressor", [](InferenceContext &ctx) { floatRows(ctx, 1); }},
+      {"LinearRegressor",
+       [](InferenceContext &ctx) {
+         floatRows(ctx, ::onnx::getAttribute(ctx, "targets", int64_t(1)));
+       }},
+  };
+  auto found = missing.find(schema.Name());
+  return found == missing.end() ? ::onnx::dummyInferenceFunction : found->second;
+}
+
+} // namespace onnxc

@@ -1,0 +1,177 @@
+// Values between Python and the runtime without copying: buffers and DLPack tensors go
+// in, NumPy arrays over the runtime's memory come out.
+#include "Value.h"
+
+#include "onnxc/runtime/value.h"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+using namespace onnxc;
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+[[noreturn]] void invalid(const std::string &message) {
+  throw Error(ErrorCode::InvalidArgument, message);
+}
+
+/// A tensor over the memory of an object with the buffer protocol, C-contiguous.
+Value fromBuffer(nb::handle object, int elementType) {
+  auto type = static_cast<ElementType>(elementType);
+  auto buffer = std::make_unique<Py_buffer>();
+  if (PyObject_GetBuffer(object.ptr(), buffer.get(), PyBUF_ND | PyBUF_C_CONTIGUOUS) != 0)
+    throw nb::python_error();
+  // The last reference may go away in a thread without the GIL, or after the interpreter.
+  std::shared_ptr<void> owner(buffer.release(), [](void *p) {
+    std::unique_ptr<Py_buffer> held(static_cast<Py_buffer *>(p));
+    if (!Py_IsInitialized())
+      return;
+    nb::gil_scoped_acquire acquire;
+    PyBuffer_Release(held.get());
+  });
+  auto *view = static_cast<Py_buffer *>(owner.get());
+  if (static_cast<size_t>(view->itemsize) != elementSize(type))
+    invalid("a buffer with elements of " + std::to_string(view->itemsize) + " bytes for a tensor of " +
+            elementTypeName(type));
+  std::vector<int64_t> shape(view->shape, view->shape + view->ndim);
+  return Value::tensor(type, std::move(shape), view->buf, std::move(owner));
+}
+
+/// A string tensor from a flat list of str or bytes.
+Value fromStrings(nb::list items, std::vector<int64_t> shape) {
+  std::vector<nb::object> encoded;
+  std::vector<std::string_view> views;
+  for (nb::handle item : items) {
+    nb::object bytes;
+    if (PyUnicode_Check(item.ptr()))
+      // Bytes that are not UTF-8 came out as surrogates and go back unchanged.
+      bytes = nb::steal(PyUnicode_AsEncodedString(item.ptr(), "utf-8", "surrogateescape"));
+    else if (PyBytes_Check(item.ptr()))
+      bytes = nb::borrow(item);
+    else
+      invalid(std::string("a string tensor's elements are str or bytes, not ") +
+              Py_TYPE(item.ptr())->tp_name);
+    if (!bytes.is_valid())
+      throw nb::python_error();
+    views.emplace_back(PyBytes_AsString(bytes.ptr()), PyBytes_Size(bytes.ptr()));
+    encoded.push_back(std::move(bytes));
+  }
+  return Value::strings(std::move(shape), views);
+}
+
+Value fromDLPack(nb::handle object) {
+  // Version 1.0's keyword is unknown to older producers.
+  nb::object method = object.attr("__dlpack__"), capsule;
+  try {
+    capsule = method("max_version"_a = nb::make_tuple(DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION));
+  } catch (nb::python_error &error) {
+    if (!error.matches(PyExc_TypeError))
+      throw;
+    capsule = method();
+  }
+  if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
+    auto *tensor = static_cast<DLManagedTensorVersioned *>(
+        PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));
+    PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
+    return Value::fromDLPack(tensor);
+  }
+  if (!PyCapsule_IsValid(capsule.ptr(), "dltensor"))
+    invalid("__dlpack__ did not return a DLPack tensor");
+  auto *tensor = static_cast<DLManagedTensor *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
+  PyCapsule_SetName(capsule.ptr(), "used_dltensor");
+  return Value::fromDLPack(tensor);
+}
+
+template <typename Managed> nb::object makeCapsule(Managed *managed, const char *name) {
+  // A consumer renames the capsule; then the tensor is its own to delete.
+  PyObject *capsule = PyCapsule_New(managed, name, [](PyObject *self) {
+    for (const char *unused : {"dltensor", "dltensor_versioned"})
+      if (PyCapsule_IsValid(self, unused)) {
+        auto *m = static_cast<Managed *>(PyCapsule_GetPointer(self, unused));
+        m->deleter(m);
+      }
+  });
+  return nb::steal(capsule);
+}
+
+nb::object toDLPack(const Value &value, nb::kwargs kwargs) {
+  if (kwargs.contains("max_version") && !kwargs["max_version"].is_none() &&
+      nb::cast<int>(kwargs["max_version"][0]) >= 1)
+    return makeCapsule(value.toDLPack(), "dltensor_versioned");
+  return makeCapsule(value.toDLPackUnversioned(), "dltensor");
+}
+
+/// NumPy's own type for an element type, or an unsigned integer of its size.
+nb::dlpack::dtype numpyType(ElementType type) {
+  auto make = [](nb::dlpack::dtype_code code, size_t bytes) {
+    return nb::dlpack::dtype{static_cast<uint8_t>(code), static_cast<uint8_t>(8 * bytes), 1};
+  };
+  size_t size = elementSize(type);
+  switch (type) {
+  case ElementType::Float:
+  case ElementType::Double:
+  case ElementType::Float16:
+    return make(nb::dlpack::dtype_code::Float, size);
+  case ElementType::Int8:
+  case ElementType::Int16:
+  case ElementType::Int32:
+  case ElementType::Int64:
+    return make(nb::dlpack::dtype_code::Int, size);
+  case ElementType::Bool:
+    return make(nb::dlpack::dtype_code::Bool, size);
+  case ElementType::Complex64:
+  case ElementType::Complex128:
+    return make(nb::dlpack::dtype_code::Complex, size);
+  default:
+    return make(nb::dlpack::dtype_code::UInt, size);
+  }
+}
+
+nb::object toArray(const Value &value) {
+  if (!value.isTensor() || value.elementType() == ElementType::String)
+    invalid("only a tensor of numbers is an array");
+  std::vector<size_t> shape(value.shape().begin(), value.shape().end());
+  nb::capsule owner(new Value(value), [](void *p) noexcept { delete static_cast<Value *>(p); });
+  nb::ndarray<nb::numpy> array(value.data(), shape.size(), shape.data(), owner, nullptr,
+                               numpyType(value.elementType()), nb::device::cpu::value);
+  return nb::cast(array, nb::rv_policy::reference);
+}
+
+nb::list toStrings(const Value &value) {
+  nb::list result;
+  for (int64_t i = 0; i < value.numElements(); ++i) {
+    std::string_view s = value.stringAt(i);
+    PyObject *text = PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "surrogateescape");
+    if (!text)
+      throw nb::python_error();
+    result.append(nb::steal(text));
+  }
+  return result;
+}
+
+} // namespace
+
+void bindValue(nb::module_ &m) {
+  nb::class_<Value>(m, "Value", "A value of the runtime; copies share their memory.")
+      .def(nb::init<>(), "An absent optional.")
+      .def_static("from_buffer", fromBuffer, "object"_a, "elem_type"_a)
+      .def_static("from_strings", fromStrings, "strings"_a, "shape"_a)
+      .def_static("from_dlpack", fromDLPack, "object"_a)
+      .def_static("sequence", &Value::sequence, "items"_a)
+      .def_static("map", &Value::map, "keys"_a, "values"_a)
+      .def_static("empty", [](int type, std::vector<int64_t> shape) {
+        return Value::tensor(static_cast<ElementType>(type), std::move(shape));
+      }, "elem_type"_a, "shape"_a)
+      .def_prop_ro("kind", [](const Value &v) { return static_cast<int>(v.kind()); })
+      .def_prop_ro("elem_type", [](const Value &v) { return static_cast<int>(v.elementType()); })
+      .def_prop_ro("shape", [](const Value &v) { return nb::tuple(nb::cast(v.shape())); })
+      .def_prop_ro("items", &Value::items)
+      .def_prop_ro("data_ptr", [](const Value &v) { return reinterpret_cast<uintptr_t>(v.data()); })
+      .def("array", toArray)
+      .def("strings", toStrings)
+      .def("__dlpack__", toDLPack)
+      .def("__dlpack_device__", [](const Value &) { return nb::make_tuple(int(kDLCPU), 0); });
+}
