@@ -11,7 +11,7 @@ function(add_onnxc_linked_library name)
   # would need their runtime in the process that loads the model; unit tests compile the
   # sources again with them.
   target_compile_options(${name} PRIVATE -O2 -fno-exceptions -fno-rtti -fno-threadsafe-statics
-    -fvisibility=hidden -fno-math-errno $<$<BOOL:${ONNXC_SANITIZE}>:-fno-sanitize=all>)
+    -fvisibility=hidden -fno-math-errno -fno-sanitize=all)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
     ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/onnxc)
   install(TARGETS ${name} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/onnxc)

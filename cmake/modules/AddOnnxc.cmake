@@ -99,3 +99,21 @@ function(onnxc_generated_header file)
   add_custom_target(${target} DEPENDS ${file})
   set_property(GLOBAL APPEND PROPERTY ONNXC_GENERATED ${target})
 endfunction()
+
+# onnxc_document(<td> <page> <mlir-tblgen args>...): a page of the reference, made
+# by the target onnxc-docs in build/docs.
+add_custom_target(onnxc-docs)
+function(onnxc_document td page)
+  if(NOT IS_ABSOLUTE ${td})
+    set(td ${CMAKE_CURRENT_SOURCE_DIR}/${td})
+  endif()
+  set(out ${CMAKE_BINARY_DIR}/docs/${page})
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/docs
+    COMMAND ${MLIR_TABLEGEN_EXE} ${ARGN} -I${LLVM_INCLUDE_DIR} -I${CMAKE_SOURCE_DIR}/include
+            -I${CMAKE_BINARY_DIR}/include ${td} -o ${out}
+    DEPENDS ${td} VERBATIM)
+  string(REPLACE "." "-" target onnxc-docs-${page})
+  add_custom_target(${target} DEPENDS ${out})
+  add_dependencies(onnxc-docs ${target})
+endfunction()

@@ -1,5 +1,6 @@
 // Registers the passes and pipelines for tools that parse them.
 #include "onnxc/Compiler/InitAll.h"
+#include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
@@ -18,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 
 void onnxc::registerAllPasses() {
+  registerConversionPasses();
   mlir::affine::registerAffinePasses();
   mlir::arith::registerArithPasses();
   mlir::bufferization::registerBufferizationPasses();

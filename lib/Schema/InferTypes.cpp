@@ -37,6 +37,7 @@ public:
   std::vector<const TypeProto *> doInferencing(const std::vector<const TypeProto *> &,
                                                const std::vector<const TensorProto *> &) override {
     std::vector<const TypeProto *> out;
+    out.reserve(types.size());
     for (const TypeProto &type : types)
       out.push_back(&type);
     return out;

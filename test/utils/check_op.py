@@ -9,7 +9,7 @@ are made from a fixed seed. Comments inside a model say what differs from that:
 
     # dims: N=2, M=5         sizes of symbolic dimensions; each such line is one more run
                              of the same compiled model (default: 3, 4, 5 ... by order)
-    # input x: [[1, 2], [3, 4]]    the values of an input (a Python literal)
+    # input x: [[1, 2], [3, 4]]    the values of an input (JSON, with NaN and Infinity)
     # range x: -1 1          bounds of the random values of an input
     # tolerance: 1e-3        relative to the largest expected value (default: 1e-5; 2e-3 for
                              float16 and bfloat16)
@@ -18,7 +18,7 @@ are made from a fixed seed. Comments inside a model say what differs from that:
 """
 
 import argparse
-import ast
+import json
 import re
 import sys
 import tempfile
@@ -45,7 +45,7 @@ def directives(text):
             pairs = re.findall(r"(\w+)\s*=\s*(\d+)", value)
             found["dims"].append({key: int(size) for key, size in pairs})
         elif kind == "input":
-            found["input"][name] = ast.literal_eval(value)
+            found["input"][name] = json.loads(value)
         elif kind == "range":
             found["range"][name] = [float(v) for v in value.split()]
         elif kind == "tolerance":

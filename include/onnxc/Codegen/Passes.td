@@ -20,19 +20,36 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
                            "::mlir::arith::ArithDialect"];
 }
 
-def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
-  let summary = "Tiles each group of operations into a parallel loop with its producers inside";
+def SelectTilesPass : Pass<"onnxc-select-tiles", "::mlir::func::FuncOp"> {
+  let summary = "Decides which operations are fused and how large their tiles are";
   let description = [{
-    A group is a consumer (the root) with the producers that only it uses. The
-    root's parallel dimensions are tiled by scf.forall so that the intermediate results of one tile
-    stay in the cache; a tile of a softmax or a normalisation is some rows, of a contraction with its
-    epilogue a block of the result.
+    A group is a consumer (the root) with the producers that only it uses; all carry the same
+    `onnxc.group`, the root also `onnxc.tile_sizes` (one number a loop, 0: not tiled). A tile of a softmax
+    or a normalisation is some rows, of a contraction with its epilogue a block of the
+    result. A producer that tiles would compute again is left out of the group.
   }];
   let options = [
-    Option<"cacheBytes", "cache-bytes", "int64_t", "262144", "What a tile's data should fit into">,
+    Option<"cacheBytes", "cache-bytes", "int64_t", "524288", "Size of a core's second-level cache to use">,
   ];
+}
+
+def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
+  let summary = "Tiles each group into a parallel loop with its producers inside";
+  let description = [{
+    Carries out what onnxc-select-tiles wrote down: the root's loops become scf.forall, and the
+    group's other operations move into it, so that a tile's intermediate results stay in the cache.
+  }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
+}
+
+def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
+  let summary = "Lets elementwise operations write over an operand that nothing else reads";
+  let description = [{
+    The operand becomes the init, so bufferization needs no second buffer and an
+    epilogue works in the memory of its contraction.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -27,11 +27,14 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // 3. Groups become parallel loops over tiles.
-  TileAndFusePassOptions tiling;
-  tiling.cacheBytes = options.cacheBytes;
-  pm.addNestedPass<func::FuncOp>(createTileAndFusePass(tiling));
+  SelectTilesPassOptions tiles;
+  tiles.cacheBytes = options.cacheBytes;
+  pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
+  pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  // 4. Fewer buffers.
+  pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 
 void buildBufferPipeline(OpPassManager &pm, const CodegenOptions &options) {

@@ -17,13 +17,19 @@ namespace onnxc {
 
 namespace {
 
-// One line for each area of work, so that they merge.
 PopulateFn *const kFamilies[] = {
     populateConstantPatterns, populateElementwiseUnaryPatterns, populateElementwiseBinaryPatterns,
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
     populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns,
+    populateGatherPatterns, populateScatterPatterns, populateScanPatterns,
+    populateResizePatterns, populateQuantizationPatterns,
+    // Contractions, windows, reductions, recurrence.
+    populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
+    populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
+    populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
+    populateSignalPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {

@@ -10,7 +10,7 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-// A float8/float4 format that f32 holds exactly.
+// A float8, float6 or float4 format that f32 holds exactly.
 struct SmallFloat {
   unsigned bits, mantissa;
   int bias;
@@ -18,20 +18,23 @@ struct SmallFloat {
   bool hasInf;        // IEEE infinity follows maxFinite
   bool fnuz;          // the code of -0 is NaN
   bool hasNan;
-  float maxValue;
 };
 
 std::optional<SmallFloat> smallFloat(Type t) {
   if (isa<Float8E4M3FNType>(t))
-    return SmallFloat{8, 3, 7, 0x7e, false, false, true, 448.f};
+    return SmallFloat{8, 3, 7, 0x7e, false, false, true};
   if (isa<Float8E4M3FNUZType>(t))
-    return SmallFloat{8, 3, 8, 0x7f, false, true, true, 240.f};
+    return SmallFloat{8, 3, 8, 0x7f, false, true, true};
   if (isa<Float8E5M2Type>(t))
-    return SmallFloat{8, 2, 15, 0x7b, true, false, true, 57344.f};
+    return SmallFloat{8, 2, 15, 0x7b, true, false, true};
   if (isa<Float8E5M2FNUZType>(t))
-    return SmallFloat{8, 2, 16, 0x7f, false, true, true, 57344.f};
+    return SmallFloat{8, 2, 16, 0x7f, false, true, true};
+  if (isa<Float6E2M3FNType>(t))
+    return SmallFloat{6, 3, 1, 0x1f, false, false, false};
+  if (isa<Float6E3M2FNType>(t))
+    return SmallFloat{6, 2, 3, 0x1f, false, false, false};
   if (isa<Float4E2M1FNType>(t))
-    return SmallFloat{4, 1, 1, 0x7, false, false, false, 6.f};
+    return SmallFloat{4, 1, 1, 0x7, false, false, false};
   return std::nullopt;
 }
 
@@ -102,23 +105,25 @@ Value encodeSmall(Emit e, Value value, const SmallFloat &f, bool saturate) {
                         e.asInt(e.f32(std::ldexp(1.f, 1 - f.bias))));
   Value mag = e.select(isSmall, subnormal, normal);
 
-  uint32_t nan = f.fnuz ? 0x80 : f.hasNan ? 0x7f : f.maxFinite;
+  // IEEE-like E5M2 has many NaNs; this is the quiet one.
+  uint32_t nan = f.fnuz ? 0x80 : f.hasInf ? 0x7e : 0x7f;
   uint32_t overflow = f.maxFinite;
   if (!saturate && f.hasNan)
     overflow = f.hasInf ? f.maxFinite + 1 : nan;
   Value tooBig = e.cmp(arith::CmpIPredicate::sgt, mag, e.i32(f.maxFinite));
   mag = e.select(tooBig, e.i32(overflow), mag);
-  Value isInf = e.cmp(arith::CmpIPredicate::eq, absBits, e.i32(kInf));
-  if (f.fnuz)
-    mag = e.select(isInf, e.i32(nan), mag);
   Value result = e.ori(mag, sign);
   if (f.fnuz) { // there is no -0, and NaN has no sign
     Value plain = e.cmp(arith::CmpIPredicate::eq, e.andi(mag, e.i32(0x7f)), e.i32(0));
     result = e.select(plain, mag, result);
   }
   Value isNan = e.cmp(arith::CmpIPredicate::ugt, absBits, e.i32(kInf));
-  // Without a NaN the format's largest value stands for it, positive.
-  result = e.select(isNan, f.hasNan && !f.fnuz ? e.ori(e.i32(nan), sign) : e.i32(nan), result);
+  Value signBit = e.i32(1u << (f.bits - 1));
+  // Without a NaN, a zero of the other sign stands for it (as ml_dtypes has it).
+  Value coded = f.fnuz     ? e.i32(nan)
+                : f.hasNan ? e.ori(e.i32(nan), sign)
+                           : Value(arith::XOrIOp::create(e.b, e.loc, sign, signBit));
+  result = e.select(isNan, coded, result);
   return arith::TruncIOp::create(e.b, e.loc, e.b.getI8Type(), result);
 }
 
@@ -135,22 +140,20 @@ Value encodeE8M0(Emit e, Value value, EncodeOptions options) {
   Value absBits = e.andi(e.asInt(value), e.i32(0x7fffffff));
   Value exponent = e.shr(absBits, 23);
   Value mantissa = e.andi(absBits, e.i32(0x7fffff));
-  Value up;
-  // The smallest code, 2^-127, is a subnormal f32 with mantissa 0x400000.
-  Value zeroExponent = e.cmp(arith::CmpIPredicate::eq, exponent, e.i32(0));
-  Value threshold;
+  uint32_t above = 0; // the mantissa from which the exponent grows
   if (options.roundMode == "down")
-    threshold = e.i32(0x7fffff);
+    above = 0x7fffff;
   else if (options.roundMode == "nearest")
-    threshold = e.select(zeroExponent, e.i32(0x600000 - 1), e.i32(0x3fffff));
-  else
-    threshold = e.select(zeroExponent, e.i32(0x400000), e.i32(0));
-  up = e.cmp(arith::CmpIPredicate::ugt, mantissa, threshold);
+    above = 0x3fffff;
+  Value threshold = e.i32(above);
+  if (options.roundMode == "nearest") // a tie at the lowest exponent stays there
+    threshold = e.select(e.cmp(arith::CmpIPredicate::eq, exponent, e.i32(0)), e.i32(0x400000), threshold);
+  Value up = e.cmp(arith::CmpIPredicate::ugt, mantissa, threshold);
   Value rounded = e.add(exponent, arith::ExtUIOp::create(e.b, e.loc, e.b.getI32Type(), up));
   Value tooBig = e.cmp(arith::CmpIPredicate::ugt, rounded, e.i32(254));
   Value result = e.select(tooBig, e.i32(options.saturate ? 254 : 255), rounded);
-  Value isNan = e.cmp(arith::CmpIPredicate::ugt, absBits, e.i32(kInf));
-  result = e.select(isNan, e.i32(255), result);
+  Value special = e.cmp(arith::CmpIPredicate::uge, absBits, e.i32(kInf)); // infinity, NaN
+  result = e.select(special, e.i32(255), result);
   return arith::TruncIOp::create(e.b, e.loc, e.b.getI8Type(), result);
 }
 

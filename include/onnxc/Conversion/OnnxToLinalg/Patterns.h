@@ -20,7 +20,8 @@ PopulateFn populateConstantPatterns, populateElementwiseUnaryPatterns,
 // Contractions, convolutions, pooling, reductions, normalisations, recurrence.
 PopulateFn populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
-    populateAttentionPatterns;
+    populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
+    populateSignalPatterns;
 
 // Control flow, sequences, operators that are kernels.
 PopulateFn populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns;

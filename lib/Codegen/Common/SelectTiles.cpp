@@ -1,0 +1,253 @@
+// onnxc-select-tiles: see Passes.td. Only this file decides what is fused and how large tiles are.
+#include "onnxc/Codegen/Passes.h"
+
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+
+namespace onnxc {
+#define GEN_PASS_DEF_SELECTTILESPASS
+#include "onnxc/Codegen/Passes.h.inc"
+
+using namespace mlir;
+namespace {
+
+/// What an unknown size is taken for.
+constexpr int64_t kAssumedSize = 128;
+/// Scalar operations below which a loop over tiles costs more than it gives.
+constexpr int64_t kMinWork = 32 * 1024;
+
+int64_t assumed(int64_t size) { return ShapedType::isDynamic(size) ? kAssumedSize : size; }
+
+/// Reads two operands along its reduction: a matrix product or a convolution.
+bool isContraction(linalg::LinalgOp op) {
+  if (op.getNumReductionLoops() == 0)
+    return false;
+  unsigned used = 0;
+  for (OpOperand *input : op.getDpsInputOperands())
+    used += !op.getMatchingBlockArgument(input).use_empty();
+  return used >= 2;
+}
+
+/// A group: the root first. For each member, the root's loop that each of its loops follows, or -1.
+struct Group {
+  SmallVector<linalg::LinalgOp> members;
+  DenseMap<Operation *, SmallVector<int>> ties;
+};
+
+class Selector {
+public:
+  Selector(int64_t cacheBytes, MLIRContext *context) : cacheBytes(cacheBytes), context(context) {}
+
+  void run(Block &block) {
+    for (Operation &op : llvm::reverse(block)) {
+      for (Region &region : op.getRegions())
+        if (!isa<linalg::LinalgOp>(op))
+          for (Block &inner : region)
+            run(inner);
+      auto root = dyn_cast<linalg::LinalgOp>(op);
+      if (root && root.hasPureTensorSemantics() && !root->hasAttr("onnxc.group"))
+        select(root);
+    }
+  }
+
+private:
+  void select(linalg::LinalgOp root) {
+    if (root->getNumResults() == 0 || root.getNumParallelLoops() == 0 || isa<linalg::FillOp>(root))
+      return;
+    Group group = collect(root);
+    SmallVector<int64_t> tiles;
+    // Members that would be computed again for each tile are left out, last first,
+    // until some loop can be tiled.
+    while (tiles = tileSizes(root, group), llvm::all_of(tiles, [](int64_t t) { return t == 0; })) {
+      if (group.members.size() == 1)
+        return;
+      dropLast(group);
+    }
+    auto id = IntegerAttr::get(IndexType::get(context), nextGroup++);
+    for (linalg::LinalgOp member : group.members)
+      member->setAttr("onnxc.group", id);
+    root->setAttr("onnxc.tile_sizes", DenseI64ArrayAttr::get(context, tiles));
+  }
+
+  void dropLast(Group &group) {
+    group.ties.erase(group.members.back());
+    group.members.pop_back();
+  }
+
+  Group collect(linalg::LinalgOp root) {
+    Group group;
+    group.members.push_back(root);
+    SmallVector<int> identity(root.getNumLoops());
+    std::iota(identity.begin(), identity.end(), 0);
+    for (unsigned dim = 0; dim < root.getNumLoops(); ++dim)
+      if (root.getIteratorTypesArray()[dim] != utils::IteratorType::parallel)
+        identity[dim] = -1;
+    group.ties[root] = identity;
+    for (unsigned next = 0; next < group.members.size() && group.members.size() < 16; ++next) {
+      linalg::LinalgOp consumer = group.members[next];
+      for (OpOperand &operand : consumer->getOpOperands())
+        if (auto producer = operand.get().getDefiningOp<linalg::LinalgOp>())
+          if (fits(group, consumer, operand, producer)) {
+            group.members.push_back(producer);
+            group.ties[producer] = tie(group, producer);
+          }
+    }
+    return group;
+  }
+
+  bool fits(Group &group, linalg::LinalgOp consumer, OpOperand &operand, linalg::LinalgOp producer) {
+    if (group.ties.count(producer) || producer->getBlock() != consumer->getBlock() ||
+        producer->hasAttr("onnxc.group") || producer->getNumResults() != 1 ||
+        !producer.hasPureTensorSemantics())
+      return false;
+    bool isInit = consumer.isDpsInit(&operand);
+    // Operands of products are packed and read many times over: they stay whole.
+    if (isContraction(consumer) && !isInit)
+      return false;
+    // One contraction a group: its register tiles decide the tile.
+    if (isContraction(producer))
+      for (linalg::LinalgOp member : group.members)
+        if (isContraction(member))
+          return false;
+    for (Operation *user : producer->getUsers())
+      if (!group.ties.count(user))
+        return false;
+    return true;
+  }
+
+  /// The root's loop behind each loop of a producer; -1 where users disagree.
+  SmallVector<int> tie(Group &group, linalg::LinalgOp producer) {
+    SmallVector<int> result;
+    AffineMap resultMap = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+    for (OpOperand &use : producer->getResult(0).getUses()) {
+      auto consumer = cast<linalg::LinalgOp>(use.getOwner());
+      AffineMap map = consumer.getMatchingIndexingMap(&use);
+      SmallVector<int> ties(producer.getNumLoops(), -1);
+      for (auto [position, expr] : llvm::enumerate(resultMap.getResults())) {
+        auto own = dyn_cast<AffineDimExpr>(expr);
+        auto theirs = dyn_cast<AffineDimExpr>(map.getResult(position));
+        if (own && theirs)
+          ties[own.getPosition()] = group.ties[consumer][theirs.getPosition()];
+      }
+      if (result.empty())
+        result = ties;
+      for (auto [a, b] : llvm::zip(result, ties))
+        if (a != b)
+          a = -1;
+    }
+    return result;
+  }
+
+  SmallVector<int64_t> tileSizes(linalg::LinalgOp root, Group &group) {
+    SmallVector<int64_t> sizes = root.getStaticLoopRanges();
+    unsigned numLoops = sizes.size();
+    SmallVector<int64_t> tiles(numLoops, 0);
+    SmallVector<bool> tileable(numLoops);
+    linalg::LinalgOp contraction;
+    int64_t work = 0;
+    for (linalg::LinalgOp member : group.members) {
+      int64_t memberWork = std::max<size_t>(1, member.getBlock()->getOperations().size() - 1);
+      for (int64_t size : member.getStaticLoopRanges())
+        memberWork *= std::max<int64_t>(assumed(size), 1);
+      work += memberWork;
+      if (isContraction(member))
+        contraction = member;
+    }
+    if (work < kMinWork)
+      return tiles;
+    for (unsigned dim = 0; dim < numLoops; ++dim) {
+      tileable[dim] = root.getIteratorTypesArray()[dim] == utils::IteratorType::parallel;
+      for (linalg::LinalgOp member : group.members)
+        if (!isa<linalg::FillOp>(member) && !llvm::is_contained(group.ties[member], int(dim)))
+          tileable[dim] = false;
+    }
+    if (contraction)
+      tileContraction(root, group, contraction, sizes, tileable, tiles);
+    else
+      tileRows(root, group, sizes, tileable, tiles);
+    return tiles;
+  }
+
+  /// The largest divisor of size that is at most target, or target where all are small.
+  static int64_t evenTile(int64_t size, int64_t target, int64_t multiple = 1) {
+    if (ShapedType::isDynamic(size))
+      return target;
+    if (size <= target)
+      return size;
+    for (int64_t tile = target; tile * 2 > target; --tile)
+      if (size % tile == 0 && tile % multiple == 0)
+        return tile;
+    int64_t count = llvm::divideCeil(size, target);
+    return llvm::alignTo(llvm::divideCeil(size, count), multiple);
+  }
+
+  /// Blocks of a product: as wide as vectors like, as tall as the accumulators and the cache do.
+  void tileContraction(linalg::LinalgOp root, Group &group, linalg::LinalgOp contraction,
+                       ArrayRef<int64_t> sizes, ArrayRef<bool> tileable, SmallVector<int64_t> &tiles) {
+    int64_t depth = 1;
+    SmallVector<int64_t> ranges = contraction.getStaticLoopRanges();
+    SmallVector<utils::IteratorType> iterators = contraction.getIteratorTypesArray();
+    for (auto [size, iterator] : llvm::zip(ranges, iterators))
+      if (iterator == utils::IteratorType::reduction)
+        depth *= std::max<int64_t>(assumed(size), 1);
+    // The innermost two loops of the result are rows and columns, the others batches.
+    int64_t columns = 256, elements = 1;
+    // The columns' operand of one tile stays in the second-level cache.
+    while (columns > 64 && columns * depth * 4 > cacheBytes)
+      columns /= 2;
+    unsigned seen = 0;
+    for (int dim = sizes.size() - 1; dim >= 0; --dim) {
+      if (!tileable[dim])
+        continue;
+      int64_t target = seen == 0 ? columns : seen == 1 ? 96 : 1;
+      tiles[dim] = evenTile(sizes[dim], target, seen == 0 && sizes[dim] > 64 ? 16 : 1);
+      if (seen == 1 && sizes[dim] == 1)
+        seen = 0; // a row vector: look further out for rows
+      elements *= std::max<int64_t>(1, tiles[dim]);
+      ++seen;
+    }
+    (void)elements;
+  }
+
+  /// Elementwise work and reductions along rows: as many rows as fit into half the first-level cache.
+  void tileRows(linalg::LinalgOp root, Group &group, ArrayRef<int64_t> sizes,
+                ArrayRef<bool> tileable, SmallVector<int64_t> &tiles) {
+    int64_t budget = 16 * 1024, inside = 1;
+    for (unsigned dim = 0; dim < sizes.size(); ++dim)
+      if (!tileable[dim])
+        inside *= std::max<int64_t>(1, assumed(sizes[dim]));
+    for (linalg::LinalgOp member : group.members)
+      for (auto [size, tie] : llvm::zip(member.getStaticLoopRanges(), group.ties[member]))
+        if (tie < 0 && member != root)
+          inside = std::max(inside, assumed(size));
+    for (int dim = sizes.size() - 1; dim >= 0; --dim) {
+      if (!tileable[dim])
+        continue;
+      int64_t room = std::max<int64_t>(1, budget / inside);
+      if (!ShapedType::isDynamic(sizes[dim]) && sizes[dim] <= room) {
+        inside *= std::max<int64_t>(1, sizes[dim]);
+        // Whole: a tile size is given only where something is left to split.
+        tiles[dim] = 0;
+        continue;
+      }
+      tiles[dim] = evenTile(sizes[dim], room);
+      inside *= tiles[dim];
+    }
+  }
+
+  int64_t cacheBytes;
+  MLIRContext *context;
+  int64_t nextGroup = 0;
+};
+
+struct SelectTiles : impl::SelectTilesPassBase<SelectTiles> {
+  using SelectTilesPassBase::SelectTilesPassBase;
+
+  void runOnOperation() override {
+    Selector selector(cacheBytes, &getContext());
+    for (Block &block : getOperation().getBody())
+      selector.run(block);
+  }
+};
+
+} // namespace
+} // namespace onnxc

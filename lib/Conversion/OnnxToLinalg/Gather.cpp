@@ -1,0 +1,247 @@
+// Gather, GatherElements, GatherND, ReverseSequence: reads at computed positions. Positions
+// out of range are clamped, so that nothing outside of the data is read.
+#include "onnxc/Conversion/OnnxToLinalg/Common.h"
+#include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+// A stored int32 or int64 as index into [0, size).
+Value safeIndex(OpBuilder &b, Location loc, Value stored, Value size) {
+  Value i = arith::IndexCastOp::create(b, loc, b.getIndexType(), stored);
+  i = wrapIndex(b, loc, i, size);
+  Value last = arith::SubIOp::create(b, loc, size, constIndex(b, loc, 1));
+  i = arith::MinSIOp::create(b, loc, i, last);
+  return arith::MaxSIOp::create(b, loc, i, constIndex(b, loc, 0));
+}
+
+// Data without elements cannot be read, unless nothing asks for any.
+void assertReadable(OpBuilder &b, Location loc, OpFoldResult size, ArrayRef<OpFoldResult> result) {
+  if (auto n = getConstantIntValue(size); n && *n > 0)
+    return;
+  Value zero = constIndex(b, loc, 0);
+  Value some = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, toIndex(b, loc, size), zero);
+  Value count = toIndex(b, loc, productIndex(b, loc, result));
+  Value nothing = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, count, zero);
+  runtimeAssert(b, loc, arith::OrIOp::create(b, loc, some, nothing), "Gather: the data is empty");
+}
+
+struct GatherPattern : OnnxPattern<onnx::GatherOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::GatherOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value data = adaptor.getOperands()[0], indices = adaptor.getOperands()[1];
+    int64_t rank = rankOf(data), indexRank = rankOf(indices);
+    auto axis = normalizeAxis(op.getAxis(), rank);
+    if (!axis)
+      return refuse(op, "has an axis outside of the data's rank");
+    SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);
+    if (Value view = asView(b, loc, op, data, *axis, dims)) {
+      replaceOp(b, types(), op, view);
+      return success();
+    }
+    SmallVector<OpFoldResult> sizes(ArrayRef(dims).take_front(*axis));
+    sizes.append(at);
+    sizes.append(dims.begin() + *axis + 1, dims.end());
+    auto resultType = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    sizes = refineSizes(b, resultType, sizes);
+    assertReadable(b, loc, dims[*axis], sizes);
+    Value size = toIndex(b, loc, dims[*axis]);
+    int64_t loops = sizes.size();
+    SmallVector<AffineExpr> exprs;
+    for (int64_t d = 0; d < indexRank; ++d)
+      exprs.push_back(b.getAffineDimExpr(*axis + d));
+    SmallVector<AffineMap> maps{AffineMap::get(loops, 0, exprs, b.getContext()),
+                                b.getMultiDimIdentityMap(loops)};
+    SmallVector<utils::IteratorType> kinds(loops, utils::IteratorType::parallel);
+    Value init = emptyTensor(b, loc, sizes, onnxElem(data));
+    Value result = linalg::GenericOp::create(
+                       b, loc, init.getType(), indices, init, maps, kinds,
+                       [&](OpBuilder &b, Location loc, ValueRange args) {
+                         SmallVector<Value> position;
+                         for (int64_t d = 0; d < rank; ++d) {
+                           if (d == *axis)
+                             position.push_back(safeIndex(b, loc, args[0], size));
+                           else
+                             position.push_back(linalg::IndexOp::create(
+                                 b, loc, d < *axis ? d : d + indexRank - 1));
+                         }
+                         Value value = tensor::ExtractOp::create(b, loc, data, position);
+                         linalg::YieldOp::create(b, loc, value);
+                       })
+                       .getResult(0);
+    replaceOp(b, types(), op, result);
+    return success();
+  }
+
+  // One constant index is a slice.
+  static Value asView(OpBuilder &b, Location loc, onnx::GatherOp op, Value data, int64_t axis,
+                      ArrayRef<OpFoldResult> dims) {
+    auto constant = getConstantInts(op->getOperand(1));
+    auto n = getConstantIntValue(dims[axis]);
+    int64_t indexRank = rankOf(op->getOperand(1));
+    if (!constant || constant->size() != 1 || indexRank > 1)
+      return {};
+    int64_t index = constant->front();
+    OpFoldResult offset = b.getIndexAttr(index);
+    if (n) {
+      auto normal = normalizeAxis(index, *n);
+      if (!normal)
+        return {};
+      offset = b.getIndexAttr(*normal);
+    } else {
+      if (index < 0)
+        offset = addIndex(b, loc, offset, dims[axis]);
+      Value natural = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge,
+                                            toIndex(b, loc, offset), constIndex(b, loc, 0));
+      Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                           toIndex(b, loc, offset), toIndex(b, loc, dims[axis]));
+      runtimeAssert(b, loc, arith::AndIOp::create(b, loc, natural, inside),
+                    "Gather: an index is out of range");
+    }
+    SmallVector<OpFoldResult> offsets(dims.size(), b.getIndexAttr(0)), sizes(dims),
+        strides(dims.size(), b.getIndexAttr(1));
+    offsets[axis] = offset;
+    sizes[axis] = b.getIndexAttr(1);
+    if (indexRank == 1)
+      return tensor::ExtractSliceOp::create(b, loc, data, offsets, sizes, strides);
+    SmallVector<int64_t> shape;
+    for (size_t d = 0; d < dims.size(); ++d)
+      if (static_cast<int64_t>(d) != axis)
+        shape.push_back(getConstantIntValue(dims[d]).value_or(ShapedType::kDynamic));
+    return tensor::ExtractSliceOp::create(b, loc, RankedTensorType::get(shape, onnxElem(data)), data,
+                                          offsets, sizes, strides);
+  }
+};
+
+struct GatherElementsPattern : OnnxPattern<onnx::GatherElementsOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::GatherElementsOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value data = adaptor.getOperands()[0], indices = adaptor.getOperands()[1];
+    int64_t rank = rankOf(data);
+    auto axis = normalizeAxis(op.getAxis(), rank);
+    if (!axis || rankOf(indices) != rank)
+      return refuse(op, "needs an axis within the rank, and indices of the data's rank");
+    SmallVector<OpFoldResult> dims = getDims(b, loc, data), sizes = getDims(b, loc, indices);
+    assertReadable(b, loc, dims[*axis], sizes);
+    for (int64_t d = 0; d < rank; ++d) {
+      auto n = getConstantIntValue(dims[d]), m = getConstantIntValue(sizes[d]);
+      if (d == *axis || (n && m && *m <= *n) ||
+          types().dims()->equal(op->getOperand(0), d, op->getOperand(1), d))
+        continue;
+      Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle,
+                                         toIndex(b, loc, sizes[d]), toIndex(b, loc, dims[d]));
+      runtimeAssert(b, loc, fits, "GatherElements: the indices exceed the data");
+    }
+    Value size = toIndex(b, loc, dims[*axis]);
+    SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(rank));
+    SmallVector<utils::IteratorType> kinds(rank, utils::IteratorType::parallel);
+    Value init = emptyTensor(b, loc, sizes, onnxElem(data));
+    Value result = linalg::GenericOp::create(
+                       b, loc, init.getType(), indices, init, maps, kinds,
+                       [&](OpBuilder &b, Location loc, ValueRange args) {
+                         SmallVector<Value> position;
+                         for (int64_t d = 0; d < rank; ++d)
+                           position.push_back(d == *axis
+                                                  ? safeIndex(b, loc, args[0], size)
+                                                  : Value(linalg::IndexOp::create(b, loc, d)));
+                         Value value = tensor::ExtractOp::create(b, loc, data, position);
+                         linalg::YieldOp::create(b, loc, value);
+                       })
+                       .getResult(0);
+    replaceOp(b, types(), op, result);
+    return success();
+  }
+};
+
+// indices[..., :] are positions in the dimensions after the batch ones.
+struct GatherNDPattern : OnnxPattern<onnx::GatherNDOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::GatherNDOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value data = adaptor.getOperands()[0], indices = adaptor.getOperands()[1];
+    int64_t rank = rankOf(data), indexRank = rankOf(indices), batch = op.getBatchDims();
+    if (indexRank < 1 || tensorType(indices).isDynamicDim(indexRank - 1))
+      return refuse(op, "needs indices whose last dimension is known");
+    int64_t depth = tensorType(indices).getDimSize(indexRank - 1);
+    if (batch < 0 || batch + depth > rank || batch >= indexRank)
+      return refuse(op, "has indices that do not fit the data's rank");
+    SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);
+    SmallVector<OpFoldResult> sizes(ArrayRef(at).drop_back());
+    sizes.append(dims.begin() + batch + depth, dims.end());
+    for (int64_t d = 0; d < depth; ++d)
+      assertReadable(b, loc, dims[batch + d], sizes);
+    for (int64_t d = 0; d < batch; ++d) {
+      auto n = getConstantIntValue(dims[d]);
+      if (n && n == getConstantIntValue(at[d]))
+        continue;
+      Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, toIndex(b, loc, at[d]),
+                                         toIndex(b, loc, dims[d]));
+      runtimeAssert(b, loc, same, "GatherND: the batch dimensions differ");
+    }
+    Value result = createFromIndices(
+        b, loc, sizes, onnxElem(data),
+        [&](OpBuilder &b, Location loc, ValueRange i) -> Value {
+          SmallVector<Value> position(i.take_front(batch));
+          for (int64_t d = 0; d < depth; ++d) {
+            SmallVector<Value> from(i.take_front(indexRank - 1));
+            from.push_back(constIndex(b, loc, d));
+            Value stored = tensor::ExtractOp::create(b, loc, indices, from);
+            position.push_back(safeIndex(b, loc, stored, toIndex(b, loc, dims[batch + d])));
+          }
+          llvm::append_range(position, i.drop_front(indexRank - 1));
+          return tensor::ExtractOp::create(b, loc, data, position);
+        });
+    replaceOp(b, types(), op, result);
+    return success();
+  }
+};
+
+// The first sequence_lens[batch] steps are reversed.
+struct ReverseSequencePattern : OnnxPattern<onnx::ReverseSequenceOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::ReverseSequenceOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0], lengths = adaptor.getOperands()[1];
+    auto batch = normalizeAxis(op.getBatchAxis(), rankOf(input));
+    auto time = normalizeAxis(op.getTimeAxis(), rankOf(input));
+    if (!batch || !time || *batch == *time)
+      return refuse(op, "needs two different axes within the input's rank");
+    SmallVector<OpFoldResult> sizes = getDims(b, loc, input);
+    Value steps = toIndex(b, loc, sizes[*time]);
+    Value enough = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge,
+                                         toIndex(b, loc, getDim(b, loc, lengths, 0)),
+                                         toIndex(b, loc, sizes[*batch]));
+    runtimeAssert(b, loc, enough, "ReverseSequence: a length is missing");
+    Value result = createFromIndices(
+        b, loc, sizes, onnxElem(input), [&](OpBuilder &b, Location loc, ValueRange i) -> Value {
+          Value stored = tensor::ExtractOp::create(b, loc, lengths, i[*batch]);
+          Value length = arith::IndexCastOp::create(b, loc, b.getIndexType(), stored);
+          length = arith::MinSIOp::create(b, loc, length, steps);
+          Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, i[*time], length);
+          Value last = arith::SubIOp::create(b, loc, length, constIndex(b, loc, 1));
+          Value mirrored = arith::SubIOp::create(b, loc, last, i[*time]);
+          SmallVector<Value> at(i);
+          at[*time] = arith::SelectOp::create(b, loc, inside, mirrored, i[*time]);
+          return tensor::ExtractOp::create(b, loc, input, at);
+        });
+    replaceOp(b, types(), op, result);
+    return success();
+  }
+};
+
+} // namespace
+
+void populateGatherPatterns(RewritePatternSet &patterns, OnnxTypeConverter &converter) {
+  addPatterns<GatherPattern, GatherElementsPattern, GatherNDPattern, ReverseSequencePattern>(
+      patterns, converter);
+}
+
+} // namespace onnxc

@@ -1,0 +1,260 @@
+// QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: scales and zero points per tensor, per
+// axis or per block of an axis.
+#include "ElementwiseTable.h"
+#include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+// The operands of a quantizing op as inputs of one linalg.generic; blocked parameters are
+// read at the block of the position instead.
+struct QuantOp {
+  const OnnxTypeConverter &types;
+  Operation *op;
+  ValueRange converted;
+  ConversionPatternRewriter &b;
+  int64_t axis = -1, block = 0;
+
+  LogicalResult init() {
+    int64_t rank = rankOf(converted[0]);
+    auto attr = op->getAttrOfType<IntegerAttr>("axis");
+    auto blockAttr = op->getAttrOfType<IntegerAttr>("block_size");
+    block = blockAttr ? blockAttr.getInt() : 0;
+    if (block < 0)
+      return types.refuse(op, "has a negative block_size");
+    for (unsigned i : {1u, 2u}) {
+      if (onnx::isNone(op->getOperand(i)) || isScalar(i))
+        continue;
+      auto normal = normalizeAxis(attr ? attr.getInt() : 1, rank);
+      if (!normal)
+        return types.refuse(op, "has an axis outside of the input's rank");
+      axis = *normal;
+      int64_t expected = block ? rank : 1;
+      if (rankOf(converted[i]) != expected)
+        return types.refuse(op, "has a scale or zero point of a rank that does not fit");
+      checkSizes(converted[i]);
+    }
+    return success();
+  }
+
+  bool isScalar(unsigned i) const {
+    auto type = tensorType(converted[i]);
+    return type.getRank() == 0 || (type.hasStaticShape() && type.getNumElements() == 1);
+  }
+
+  // The parameter must cover the input.
+  void checkSizes(Value parameter) const {
+    Location loc = op->getLoc();
+    SmallVector<OpFoldResult> sizes = getDims(b, loc, converted[0]);
+    for (auto [d, size] : llvm::enumerate(sizes)) {
+      bool isAxis = static_cast<int64_t>(d) == axis;
+      if (!block && !isAxis)
+        continue;
+      OpFoldResult needed =
+          isAxis && block ? ceilDivIndex(b, loc, size, b.getIndexAttr(block)) : size;
+      OpFoldResult given = getDim(b, loc, parameter, block ? d : 0);
+      if (isEqualConstantIntOrValue(needed, given))
+        continue;
+      Value enough = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge,
+                                           toIndex(b, loc, given), toIndex(b, loc, needed));
+      runtimeAssert(b, loc, enough, "a scale or zero point does not cover the input");
+    }
+  }
+
+  using Body = function_ref<Value(OpBuilder &, Location, Value x, Value scale, Value zero)>;
+
+  // `body` gets decoded values; zero is null if there is no zero point.
+  Value build(Body body, EncodeOptions options = {}) const {
+    Location loc = op->getLoc();
+    Value input = converted[0];
+    int64_t rank = rankOf(input);
+    ScalarCodec out = codecOf(op->getResult(0));
+    SmallVector<Value> inputs{input};
+    SmallVector<AffineMap> maps{b.getMultiDimIdentityMap(rank)};
+    SmallVector<int> position(3, -1); // in inputs
+    for (unsigned i : {1u, 2u}) {
+      if (onnx::isNone(op->getOperand(i)) || (block && !isScalar(i)))
+        continue;
+      position[i] = inputs.size();
+      inputs.push_back(converted[i]);
+      SmallVector<AffineExpr> exprs;
+      if (isScalar(i))
+        exprs.assign(rankOf(converted[i]), b.getAffineConstantExpr(0));
+      else
+        exprs.push_back(b.getAffineDimExpr(axis));
+      maps.push_back(AffineMap::get(rank, 0, exprs, b.getContext()));
+    }
+    maps.push_back(maps.front());
+    Value init = emptyTensor(b, loc, getDims(b, loc, input), out.storageType());
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+    return linalg::GenericOp::create(
+               b, loc, init.getType(), inputs, init, maps, loops,
+               [&](OpBuilder &b, Location loc, ValueRange args) {
+                 SmallVector<Value> v(3);
+                 v[0] = codecOf(op->getOperand(0)).decode(b, loc, args[0]);
+                 for (unsigned i : {1u, 2u}) {
+                   if (onnx::isNone(op->getOperand(i)))
+                     continue;
+                   Value stored = position[i] >= 0 ? args[position[i]] : blockElement(b, loc, i);
+                   v[i] = codecOf(op->getOperand(i)).decode(b, loc, stored);
+                 }
+                 Value result = body(b, loc, v[0], v[1], v[2]);
+                 linalg::YieldOp::create(b, loc, out.encode(b, loc, result, options));
+               })
+        .getResult(0);
+  }
+
+  Value blockElement(OpBuilder &b, Location loc, unsigned i) const {
+    SmallVector<Value> at;
+    for (int64_t d = 0, rank = rankOf(converted[0]); d < rank; ++d) {
+      Value index = linalg::IndexOp::create(b, loc, d);
+      if (d == axis)
+        index = arith::DivUIOp::create(b, loc, index, constIndex(b, loc, block));
+      at.push_back(index);
+    }
+    return tensor::ExtractOp::create(b, loc, converted[i], at);
+  }
+};
+
+// Rounds half to even, adds the zero point, saturates. `zero` may be null.
+Value quantizeToInt(OpBuilder &b, Location loc, Value ratio, Value zero, Type onnxInt) {
+  Type f = ratio.getType();
+  auto [low, high] = intRange(onnxInt);
+  Value r = math::RoundEvenOp::create(b, loc, ratio);
+  if (zero)
+    r = arith::AddFOp::create(b, loc, r, zero);
+  // MaxNum: a NaN becomes the lowest value.
+  r = arith::MaxNumFOp::create(b, loc, r,
+                               arith::ConstantOp::create(b, loc, b.getFloatAttr(f, double(low))));
+  r = arith::MinNumFOp::create(b, loc, r,
+                               arith::ConstantOp::create(b, loc, b.getFloatAttr(f, double(high))));
+  Value i = arith::FPToSIOp::create(b, loc, b.getI32Type(), r);
+  return arith::TruncIOp::create(b, loc, ScalarCodec(onnxInt).computeType(), i);
+}
+
+struct QuantizePattern : OnnxPattern<onnx::QuantizeLinearOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::QuantizeLinearOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    QuantOp q{types(), op, adaptor.getOperands(), b};
+    if (failed(q.init()))
+      return failure();
+    Type outElem = onnxElem(op->getResult(0));
+    if (isIntElem(outElem) && onnxBitWidth(outElem) > 16)
+      return refuse(op, "cannot quantize to integers of more than 16 bits");
+    EncodeOptions options;
+    options.saturate = op.getSaturate() != 0;
+    ScalarCodec in = codecOf(op->getOperand(0)), scaleCodec = codecOf(op->getOperand(1));
+    Type wide = in.onnxType().isF64() ? Type(b.getF64Type()) : Type(b.getF32Type());
+    ScalarCodec work(wide);
+    Value result = q.build(
+        [&](OpBuilder &b, Location loc, Value x, Value scale, Value zero) -> Value {
+          Value ratio = arith::DivFOp::create(b, loc, convertScalar(b, loc, x, in, work),
+                                              convertScalar(b, loc, scale, scaleCodec, work));
+          if (zero)
+            zero = convertScalar(b, loc, zero, codecOf(op->getOperand(2)), work);
+          if (isIntElem(outElem))
+            return quantizeToInt(b, loc, ratio, zero, outElem);
+          if (zero)
+            ratio = arith::AddFOp::create(b, loc, ratio, zero);
+          return convertScalar(b, loc, ratio, work, ScalarCodec(outElem));
+        },
+        options);
+    replaceOp(b, types(), op, result);
+    return success();
+  }
+};
+
+struct DequantizePattern : OnnxPattern<onnx::DequantizeLinearOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::DequantizeLinearOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    QuantOp q{types(), op, adaptor.getOperands(), b};
+    if (failed(q.init()))
+      return failure();
+    ScalarCodec in = codecOf(op->getOperand(0)), scaleCodec = codecOf(op->getOperand(1));
+    ScalarCodec out = codecOf(op->getResult(0)), work(b.getF32Type());
+    Value result = q.build([&](OpBuilder &b, Location loc, Value x, Value scale, Value zero) -> Value {
+      // The difference of two integers is exact, in 64 bits for int32.
+      Value difference;
+      if (zero && isIntElem(in.onnxType())) {
+        bool isWide = onnxBitWidth(in.onnxType()) >= 32;
+        ScalarCodec integer(isWide ? b.getI64Type() : b.getI32Type());
+        difference = arith::SubIOp::create(
+            b, loc, convertScalar(b, loc, x, in, integer),
+            convertScalar(b, loc, zero, codecOf(op->getOperand(2)), integer));
+        difference = convertScalar(b, loc, difference, integer, work);
+      } else {
+        difference = convertScalar(b, loc, x, in, work);
+        if (zero)
+          difference = arith::SubFOp::create(
+              b, loc, difference, convertScalar(b, loc, zero, codecOf(op->getOperand(2)), work));
+      }
+      Value y = arith::MulFOp::create(b, loc, difference,
+                                      convertScalar(b, loc, scale, scaleCodec, work));
+      return convertScalar(b, loc, y, work, out);
+    });
+    replaceOp(b, types(), op, result);
+    return success();
+  }
+};
+
+// Scale and zero point from the range of the data, which always includes 0.
+struct DynamicQuantizePattern : OnnxPattern<onnx::DynamicQuantizeLinearOp> {
+  using OnnxPattern::OnnxPattern;
+  LogicalResult matchAndRewrite(onnx::DynamicQuantizeLinearOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    if (!onnxElem(input).isF32())
+      return refuse(op, "needs a float input");
+    int64_t rank = rankOf(input);
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    Value low = filled(b, loc, {}, zero), high = filled(b, loc, {}, zero);
+    AffineMap all = b.getMultiDimIdentityMap(rank), none = AffineMap::get(rank, 0, b.getContext());
+    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::reduction);
+    auto range = linalg::GenericOp::create(
+        b, loc, TypeRange{low.getType(), high.getType()}, input, ValueRange{low, high},
+        ArrayRef<AffineMap>{all, none, none}, loops, [](OpBuilder &b, Location loc, ValueRange args) {
+          Value min = arith::MinimumFOp::create(b, loc, args[0], args[1]);
+          Value max = arith::MaximumFOp::create(b, loc, args[0], args[2]);
+          linalg::YieldOp::create(b, loc, ValueRange{min, max});
+        });
+    Type f32 = b.getF32Type(), ui8 = IntegerType::get(b.getContext(), 8, IntegerType::Unsigned);
+    auto scalarOf = [&](Type t) { return RankedTensorType::get({}, t); };
+    SmallVector<Operand> limits{{range.getResult(0), f32}, {range.getResult(1), f32}};
+    Value scale = createElementwise(
+        b, loc, types(), limits, scalarOf(f32), [](OpBuilder &b, Location loc, ValueRange v) {
+          Scalar s{b, loc, v, b.getF32Type()};
+          Value span = s.select(s.eq(v[0], v[1]), s.num(1), s.sub(v[1], v[0]));
+          return s.div(span, s.num(255));
+        });
+    SmallVector<Operand> forZero{{range.getResult(0), f32}, {scale, f32}};
+    Value point = createElementwise(
+        b, loc, types(), forZero, scalarOf(ui8), [&](OpBuilder &b, Location loc, ValueRange v) {
+          Scalar s{b, loc, v, b.getF32Type()};
+          return quantizeToInt(b, loc, s.div(s.sub(s.num(0), v[0]), v[1]), Value(), ui8);
+        });
+    SmallVector<Operand> operands{{op->getOperand(0), input}, {scale, f32}, {point, ui8}};
+    Value result = createElementwise(
+        b, loc, types(), operands, op->getResult(0).getType(),
+        [&](OpBuilder &b, Location loc, ValueRange v) {
+          Value ratio = arith::DivFOp::create(b, loc, v[0], v[1]);
+          Value zero = convertScalar(b, loc, v[2], ScalarCodec(ui8), ScalarCodec(b.getF32Type()));
+          return quantizeToInt(b, loc, ratio, zero, ui8);
+        });
+    replaceOp(b, types(), op, {result, scale, point});
+    return success();
+  }
+};
+
+} // namespace
+
+void populateQuantizationPatterns(RewritePatternSet &patterns, OnnxTypeConverter &converter) {
+  addPatterns<QuantizePattern, DequantizePattern, DynamicQuantizePattern>(patterns, converter);
+}
+
+} // namespace onnxc

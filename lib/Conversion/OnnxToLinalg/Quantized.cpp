@@ -1,0 +1,211 @@
+//===- Quantized.cpp - Integer products and requantization ----------------===//
+//
+// sum (a - za)(b - zb) = sum ab - zb sum a - za sum b + K za zb; the first sum is a
+// plain product of 8-bit values, the others are reductions of one operand.
+//
+//===----------------------------------------------------------------------===//
+#include "Quantized.h"
+#include "onnxc/Conversion/OnnxToLinalg/Common.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+QuantizedOperand quantizedOperand(Value original, Value converted, Value originalZero,
+                                  Value convertedZero) {
+  QuantizedOperand q;
+  q.tensor = converted;
+  q.isUnsigned = onnxElem(original).isUnsignedInteger();
+  if (!originalZero || onnx::isNone(originalZero))
+    return q;
+  auto known = getConstantInts(originalZero);
+  if (known && llvm::all_of(*known, [](int64_t v) { return v == 0; }))
+    return q;
+  q.zero = convertedZero;
+  q.zeroUnsigned = onnxElem(originalZero).isUnsignedInteger();
+  return q;
+}
+
+Access parameterAccess(TensorBuilder &b, Value parameter, ArrayRef<OpFoldResult> sizes,
+                       unsigned axis) {
+  if (rankOf(parameter) <= 1)
+    return perAxisAccess(b, parameter, sizes.size(), axis);
+  return broadcastAccess(b, parameter, sizes);
+}
+
+/// The sum of `operand` along its dimension that the last loop runs over, and how the other loops
+/// read it.
+static Access sumOverLast(TensorBuilder &b, const QuantizedOperand &operand, AffineMap map) {
+  unsigned loops = map.getNumDims();
+  SmallVector<AffineExpr> kept;
+  SmallVector<int64_t> axes;
+  for (auto [i, e] : llvm::enumerate(map.getResults())) {
+    if (e == b.getAffineDimExpr(loops - 1))
+      axes.push_back(i);
+    else
+      kept.push_back(e);
+  }
+  Type i32 = b.getI32Type();
+  Value sum = b.reduceAxes(operand.tensor, axes, b.intConstant(i32, 0),
+                           [&](TensorBuilder &t, ValueRange args) {
+                             return t.addScalar(args[1],
+                                                t.convert(args[0], i32, operand.isUnsigned));
+                           });
+  return {sum, b.map(loops - 1, kept)};
+}
+
+/// dot - zb * rowSum - za * colSum + count * za * zb, where the zero points exist.
+static Value applyZeroPoints(TensorBuilder &b, Value dot, const QuantizedOperand &lhs,
+                             const QuantizedOperand &rhs, Access za, Access zb, Access rowSum,
+                             Access colSum, Value count) {
+  if (!lhs.zero && !rhs.zero)
+    return dot;
+  Type i32 = b.getI32Type();
+  Sizes sizes = b.dims(dot);
+  SmallVector<Access> ins{{dot, b.identity(sizes.size())}};
+  if (lhs.zero)
+    ins.append({za, colSum});
+  if (rhs.zero)
+    ins.append({zb, rowSum});
+  return b.parallel(sizes, i32, ins, [&](TensorBuilder &t, ValueRange args) {
+    Value v = args[0], a, c;
+    unsigned next = 1;
+    auto term = [&](bool isUnsigned) {
+      Value zero = t.convert(args[next], i32, isUnsigned);
+      v = t.subScalar(v, t.mulScalar(zero, args[next + 1]));
+      next += 2;
+      return zero;
+    };
+    if (lhs.zero)
+      a = term(lhs.zeroUnsigned);
+    if (rhs.zero)
+      c = term(rhs.zeroUnsigned);
+    if (a && c)
+      v = t.addScalar(v, t.mulScalar(t.convert(count, i32), t.mulScalar(a, c)));
+    return v;
+  });
+}
+
+/// The product over loops whose last one sums; `rows` and `columns` are the loops that the
+/// per-row and per-column zero points follow.
+static Value integerProduct(TensorBuilder &b, const QuantizedOperand &lhs, AffineMap aMap,
+                            const QuantizedOperand &rhs, AffineMap bMap, AffineMap outMap,
+                            ArrayRef<OpFoldResult> sizes, unsigned rows, unsigned columns,
+                            OpFoldResult count) {
+  Type i32 = b.getI32Type();
+  Value dot = b.contract(sizes, outMap, {lhs.tensor, aMap}, {rhs.tensor, bMap}, i32, i32,
+                         lhs.isUnsigned, rhs.isUnsigned);
+  Access za, zb, rowSum, colSum;
+  if (lhs.zero) {
+    za = parameterAccess(b, lhs.zero, sizes, rows);
+    colSum = sumOverLast(b, rhs, bMap);
+  }
+  if (rhs.zero) {
+    zb = parameterAccess(b, rhs.zero, sizes, columns);
+    rowSum = sumOverLast(b, lhs, aMap);
+  }
+  return applyZeroPoints(b, dot, lhs, rhs, za, zb, rowSum, colSum, b.index(count));
+}
+
+static bool isScalarLike(Value v) {
+  return !v || cast<RankedTensorType>(v.getType()).getRank() == 0 ||
+         (cast<RankedTensorType>(v.getType()).hasStaticShape() &&
+          cast<RankedTensorType>(v.getType()).getNumElements() == 1);
+}
+
+Value buildIntegerMatMul(TensorBuilder &b, QuantizedOperand lhs, QuantizedOperand rhs,
+                         Type resultType) {
+  int64_t ra = rankOf(lhs.tensor), rb = rankOf(rhs.tensor);
+  if (ra > 2 && rb == 2 && isScalarLike(lhs.zero)) {
+    // As in buildMatMul: one plain product.
+    ReassociationIndices rows;
+    for (int64_t i = 0; i + 1 < ra; ++i)
+      rows.push_back(i);
+    SmallVector<ReassociationIndices> groups{rows, {ra - 1}};
+    Sizes sizes = b.dims(lhs.tensor);
+    sizes.back() = b.dim(rhs.tensor, 1);
+    sizes = b.refine(sizes, resultType);
+    lhs.tensor = b.collapse(lhs.tensor, groups);
+    return b.expand(buildIntegerMatMul(b, lhs, rhs, Type()), groups, sizes);
+  }
+  MatMulLoops l = matMulLoops(b, lhs.tensor, rhs.tensor, resultType);
+  // Without rows or columns their zero point is a scalar and its loop is not used.
+  unsigned last = l.sizes.empty() ? 0 : l.sizes.size() - 1;
+  unsigned rows = rb > 1 && last > 0 ? last - 1 : last;
+  return integerProduct(b, lhs, l.a, rhs, l.b, l.out, l.sizes, rows, last,
+                        b.dim(lhs.tensor, ra - 1));
+}
+
+Value buildIntegerGemm(TensorBuilder &b, QuantizedOperand lhs, bool transA, QuantizedOperand rhs,
+                       bool transB) {
+  Sizes sizes{b.dim(lhs.tensor, transA ? 1 : 0), b.dim(rhs.tensor, transB ? 0 : 1)};
+  AffineMap aMap = transA ? b.mapDims(3, {2, 0}) : b.mapDims(3, {0, 2});
+  AffineMap bMap = transB ? b.mapDims(3, {1, 2}) : b.mapDims(3, {2, 1});
+  return integerProduct(b, lhs, aMap, rhs, bMap, b.mapDims(3, {0, 1}), sizes, 0, 1,
+                        b.dim(lhs.tensor, transA ? 0 : 1));
+}
+
+Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOperand w,
+                              int64_t group, const Window &window) {
+  Type i32 = b.getI32Type(), i8 = getElementTypeOrSelf(x.tensor.getType());
+  Value pad = x.zero ? b.extract(x.zero) : b.constant(i8, 0);
+  ProductTypes types{i32, i32, w.isUnsigned, x.isUnsigned};
+  Value dot = buildConvolution(b, x.tensor, w.tensor, group, window, pad, types);
+  unsigned rank = 2 + window.rank();
+  Sizes wSizes = b.dims(w.tensor);
+  Access zx, zw, windowSum, filterSum;
+  if (x.zero) {
+    zx = perAxisAccess(b, x.zero, rank, 1);
+    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rank));
+    Value sum = b.reduceAxes(w.tensor, axes, b.intConstant(i32, 0),
+                             [&](TensorBuilder &t, ValueRange args) {
+                               return t.addScalar(args[1], t.convert(args[0], i32, w.isUnsigned));
+                             });
+    filterSum = {sum, b.mapDims(rank, {1})};
+  }
+  if (w.zero) {
+    zw = perAxisAccess(b, w.zero, rank, 1);
+    // The sum of a window is a convolution with ones.
+    Sizes ones = wSizes;
+    SmallVector<AffineExpr> exprs;
+    for (unsigned i = 0; i < rank; ++i)
+      exprs.push_back(b.getAffineDimExpr(i));
+    if (group == 1) {
+      ones[0] = b.fixed(1);
+      exprs[1] = b.getAffineConstantExpr(0);
+    }
+    types.aUnsigned = false;
+    Value sum = buildConvolution(b, x.tensor, b.filled(ones, b.intConstant(i8, 1)), group, window,
+                                 pad, types);
+    windowSum = {sum, b.map(rank, exprs)};
+  }
+  Value count = b.index(b.product(ArrayRef(wSizes).drop_front()));
+  return applyZeroPoints(b, dot, x, w, zx, zw, windowSum, filterSum, count);
+}
+
+Value quantizeScalar(TensorBuilder &t, Value v, Value scale, Value zero, Type onnxElem) {
+  Type f32 = t.getF32Type(), i32 = t.getI32Type();
+  auto [low, high] = intRange(onnxElem);
+  bool isUnsigned = onnxElem.isUnsignedInteger();
+  v = t.convert(v, f32);
+  if (scale)
+    v = t.divScalar(v, t.convert(scale, f32));
+  v = math::RoundEvenOp::create(t, v);
+  if (zero)
+    v = t.addScalar(v, t.convert(t.convert(zero, i32, isUnsigned), f32));
+  v = t.maxScalar(v, t.constant(f32, static_cast<double>(low)));
+  v = t.minScalar(v, t.constant(f32, static_cast<double>(high)));
+  return t.convert(t.convert(v, i32), ScalarCodec(onnxElem).storageType());
+}
+
+Value dequantizeScalar(TensorBuilder &t, Value v, Value scale, Value zero, bool isUnsigned) {
+  Type f32 = t.getF32Type(), i32 = t.getI32Type();
+  v = t.convert(v, i32, isUnsigned);
+  if (zero)
+    v = t.subScalar(v, t.convert(zero, i32, isUnsigned));
+  return t.mulScalar(t.convert(v, f32), t.convert(scale, f32));
+}
+
+} // namespace onnxc

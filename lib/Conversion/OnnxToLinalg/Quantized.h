@@ -1,0 +1,55 @@
+//===- Quantized.h - Integer products and requantization ------------------===//
+//
+// Products of 8-bit integers stay products of the stored values, which machines have
+// instructions for; zero points enter as sums of rows and columns afterwards.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ONNXC_LIB_CONVERSION_ONNXTOLINALG_QUANTIZED_H
+#define ONNXC_LIB_CONVERSION_ONNXTOLINALG_QUANTIZED_H
+
+#include "Contraction.h"
+#include "onnxc/Conversion/OnnxToLinalg/ScalarCodec.h"
+
+namespace onnxc {
+
+/// An 8-bit operand: its storage, signedness and zero point.
+struct QuantizedOperand {
+  mlir::Value tensor;
+  bool isUnsigned = false;
+  mlir::Value zero; // 0-d, one element, per row or column; null if it is zero
+  bool zeroUnsigned = false;
+};
+/// From an operator's operands; a constant zero point of zero counts as none.
+QuantizedOperand quantizedOperand(mlir::Value original, mlir::Value converted,
+                                  mlir::Value originalZero, mlir::Value convertedZero);
+
+/// numpy.matmul of the values less their zero points, in i32. Zero points of the left side are
+/// per row, of the right side per column.
+mlir::Value buildIntegerMatMul(TensorBuilder &b, QuantizedOperand lhs, QuantizedOperand rhs,
+                               mlir::Type resultType);
+/// The same for [M, K] x [K, N], each possibly stored transposed.
+mlir::Value buildIntegerGemm(TensorBuilder &b, QuantizedOperand lhs, bool transA,
+                             QuantizedOperand rhs, bool transB);
+/// Convolution in i32; w's zero points are per filter. Padding has x's zero point.
+mlir::Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOperand w,
+                                    int64_t group, const Window &window);
+
+/// Inside a body: round(v / scale) + zero, saturated to the range of the integer type
+/// `onnxElem`, in its storage type.
+mlir::Value quantizeScalar(TensorBuilder &t, mlir::Value v, mlir::Value scale, mlir::Value zero,
+                           mlir::Type onnxElem);
+/// Inside a body: (v - zero) * scale in f32; `zero` may be null.
+mlir::Value dequantizeScalar(TensorBuilder &t, mlir::Value v, mlir::Value scale, mlir::Value zero,
+                             bool isUnsigned);
+
+/// Reads a per-row or per-column parameter of a matrix product's result: a scalar, a vector along
+/// loop `axis`, or a tensor that broadcasts.
+Access parameterAccess(TensorBuilder &b, mlir::Value parameter,
+                       llvm::ArrayRef<mlir::OpFoldResult> sizes, unsigned axis);
+
+void populateQuantizedContractionPatterns(mlir::RewritePatternSet &patterns,
+                                          OnnxTypeConverter &types);
+
+} // namespace onnxc
+
+#endif
