@@ -140,9 +140,9 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
 
   // 2. Graph passes on the onnx dialect.
   if (failed(driver.run("onnx", [&](OpPassManager &pm) {
-//        onnx::OnnxPipelineOptions graph;
-//        graph.optimize = options.optLevel > 0;
-//        onnx::buildOnnxPipeline(pm, graph);
+        onnx::OnnxPipelineOptions graph;
+        graph.optimize = options.optLevel > 0;
+        onnx::buildOnnxPipeline(pm, graph);
       })))
     return failure();
   if (options.phase == Phase::Onnx)
