@@ -1,6 +1,5 @@
 // Registers the passes and pipelines for tools that parse them.
 #include "onnxc/Compiler/InitAll.h"
-#include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Conversion/Passes.h"
