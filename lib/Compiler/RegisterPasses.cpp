@@ -4,6 +4,7 @@
 
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -36,4 +37,5 @@ void onnxc::registerAllPasses() {
 
   onnx::registerOnnxTransforms();
   registerCodegenPasses();
+  registerConvertOnnxToLinalg();
 }

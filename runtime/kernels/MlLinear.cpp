@@ -85,11 +85,10 @@ ONNXC_KERNEL(LinearClassifier) {
       linearScores(model, row, targets, scores);
       if (wantsLabels)
         giveLabel(ctx, labels, out[0], n, targets == 1 ? (binary && scores[0] > 0) : argMax(scores, targets));
-      applyPostTransform(transform, scores, targets);
-      if (binary) {
-        scores[1] = scores[0];
-        scores[0] = 1 - scores[0];
-      }
+      if (binary)
+        expandBinary(transform, SecondClass::Complement, scores);
+      else
+        applyPostTransform(transform, scores, targets);
       for (int64_t t = 0; wantsScores && t < columns; ++t)
         storeScore(out[1], n * columns + t, scores[t]);
     }

@@ -16,7 +16,8 @@ PostTransform onnxc_k::postTransformOf(onnxc_ctx *ctx, const onnxc_attrs *attrs)
     return PostTransform::SoftmaxZero;
   if (attrIs(attrs, "post_transform", "PROBIT"))
     return PostTransform::Probit;
-  onnxc_fail(ctx, "post_transform '%s' is not known", onnxc_attr_string(attrs, "post_transform")->data);
+  const onnxc_str *name = onnxc_attr_string(attrs, "post_transform");
+  onnxc_fail(ctx, "post_transform '%.*s' is not known", static_cast<int>(name->size), name->data);
 }
 
 // The inverse of the standard normal distribution function: a rational start
@@ -66,6 +67,20 @@ void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_
     return;
   }
   }
+}
+
+void onnxc_k::expandBinary(PostTransform transform, SecondClass second, double *scores) {
+  double score = scores[0];
+  if (transform == PostTransform::Logistic) {
+    scores[0] = -score;
+    scores[1] = score;
+    applyPostTransform(transform, scores, 2);
+    return;
+  }
+  if (transform == PostTransform::Probit)
+    applyPostTransform(transform, &score, 1);
+  scores[0] = second == SecondClass::Complement ? 1 - score : -score;
+  scores[1] = score;
 }
 
 void onnxc_k::giveLabel(onnxc_ctx *ctx, const ClassLabels &labels, const onnxc_tensor &out, int64_t n,

@@ -241,18 +241,19 @@ ONNXC_KERNEL(SVMClassifier) {
         for (int64_t c = 1; c < k; ++c)
           if (votes[c] > votes[label])
             label = c;
-        if (hasProbability) {
+        if (hasProbability) { // the label stays that of the votes
           probabilities(model, pairScore, work, scores);
-          label = argMax(scores, k);
         } else {
           for (int64_t p = 0; p < model.pairs; ++p)
             scores[p] = pairScore[p];
         }
       }
-      if (binary) { // positive: the first class
-        scores[1] = transform == PostTransform::None ? -scores[0] : 1 - scores[0];
-      }
-      applyPostTransform(transform, scores, columns);
+      // A positive decision value is for the first class, yet is written as the second's score.
+      if (binary)
+        expandBinary(transform, transform == PostTransform::None ? SecondClass::Negation : SecondClass::Complement,
+                     scores);
+      else
+        applyPostTransform(transform, scores, columns);
       if (wantsLabels)
         giveLabel(ctx, labels, out[0], n, label);
       for (int64_t c = 0; wantsScores && c < columns; ++c)

@@ -154,7 +154,11 @@ ONNXC_KERNEL(TreeEnsembleRegressor) {
     trees.aggregate = TreeAggregate::Min;
   else if (attrIs(attrs, "aggregate_function", "MAX"))
     trees.aggregate = TreeAggregate::Max;
-  regressTrees(ctx, trees, loadBase(ctx, base), base.size(), postTransformOf(ctx, attrs), in[0], out[0]);
+  // As in ONNX Runtime, which exporters test with: of the transforms only PROBIT changes a single score.
+  PostTransform transform = postTransformOf(ctx, attrs);
+  if (trees.numTargets == 1 && transform != PostTransform::Probit)
+    transform = PostTransform::None;
+  regressTrees(ctx, trees, loadBase(ctx, base), base.size(), transform, in[0], out[0]);
   return 0;
 }
 
@@ -198,11 +202,14 @@ ONNXC_KERNEL(TreeEnsembleClassifier) {
       int64_t label;
       if (oneScore) {
         double score = scores[only] + (numBase > 0 ? baseValues[numBase - 1] : 0);
-        label = score > (positive ? 0.5 : 0.0);
-        scores[1] = score;
-        scores[0] = positive ? 1 - score : -score;
-        if (!positive || (transform != PostTransform::None && transform != PostTransform::Logistic))
+        label = static_cast<float>(score) > (positive ? 0.5f : 0.0f);
+        if (only == 0) {
+          scores[0] = score;
+          expandBinary(transform, positive ? SecondClass::Complement : SecondClass::Negation, scores);
+        } else {
+          scores[only] = score;
           applyPostTransform(transform, scores, 2);
+        }
       } else {
         for (int64_t c = 0; c < classes && c < numBase; ++c)
           scores[c] += baseValues[c];

@@ -11,6 +11,11 @@ enum class PostTransform { None, Softmax, Logistic, SoftmaxZero, Probit };
 PostTransform postTransformOf(onnxc_ctx *ctx, const onnxc_attrs *attrs);
 void applyPostTransform(PostTransform transform, double *scores, int64_t count);
 
+// Both columns of a classifier that has one score for two classes, as ONNX Runtime writes them: a
+// probability's complement, or a margin's negation. scores[0] is the score.
+enum class SecondClass { Complement, Negation };
+void expandBinary(PostTransform transform, SecondClass second, double *scores);
+
 // Class labels, strings or integers, as they are written to an output.
 struct ClassLabels {
   AttrArray<onnxc_str> strings;

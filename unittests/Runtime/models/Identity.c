@@ -12,12 +12,19 @@
   X(19, "float8e5m2") X(20, "float8e5m2fnuz") X(21, "uint4") \
   X(22, "int4") X(23, "float4e2m1") X(24, "float8e8m0") \
   X(25, "uint2") X(26, "int2")
+/* Without maps it is what can be read from files (Files.c). */
+#ifdef WITHOUT_MAPS
+#define MAPS(X)
+#else
+#define MAPS(X) \
+  X(ONNXC_SEQUENCE, "seq_map", "seq(map(string,tensor(float)))") \
+  X(ONNXC_MAP, "map", "map(int64,tensor(string))")
+#endif
 #define OTHERS(X) \
   X(ONNXC_SEQUENCE, "seq_float", "seq(tensor(float))") \
   X(ONNXC_SEQUENCE, "seq_string", "seq(tensor(string))") \
   X(ONNXC_SEQUENCE, "seq_seq", "seq(seq(tensor(int64)))") \
-  X(ONNXC_SEQUENCE, "seq_map", "seq(map(string,tensor(float)))") \
-  X(ONNXC_MAP, "map", "map(int64,tensor(string))") \
+  MAPS(X) \
   X(ONNXC_TENSOR | ONNXC_ARG_OPTIONAL, "optional", "optional(tensor(float))")
 #define LAST(X) X(ONNXC_SEQUENCE | ONNXC_ARG_OPTIONAL, "optional_seq", "optional(seq(tensor(float)))")
 

@@ -1,3 +1,0 @@
-#include "SubCommands.h"
-int onnxc::runMain(int, char**) { return 1; }
-int onnxc::inspectMain(int, char**) { return 1; }

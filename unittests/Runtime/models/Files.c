@@ -1,0 +1,3 @@
+/* Identity without maps, which have no file format. */
+#define WITHOUT_MAPS
+#include "Identity.c"
