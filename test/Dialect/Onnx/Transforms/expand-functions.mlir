@@ -5,8 +5,8 @@
 // CHECK-NOT: onnx.SwiGLU
 // CHECK: onnx.Mul
 // CHECK: onnx.Gelu
-func.func @function(%x: tensor<4x8xf32>) -> (tensor<4x4xf32>, tensor<4x8xf32>) {
-  %s = onnx.SwiGLU(%x) : (tensor<4x8xf32>) -> tensor<4x4xf32>
+func.func @function(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %s = onnx.SwiGLU(%x, %x) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   %g = onnx.Gelu(%x) : (tensor<4x8xf32>) -> tensor<4x8xf32>
-  return %s, %g : tensor<4x4xf32>, tensor<4x8xf32>
+  return %s, %g : tensor<4x8xf32>, tensor<4x8xf32>
 }
