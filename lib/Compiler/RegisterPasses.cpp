@@ -1,9 +1,10 @@
 // Registers the passes and pipelines for tools that parse them.
 #include "onnxc/Compiler/InitAll.h"
+#include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
-#include "onnxc/Conversion/Passes.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"

@@ -19,7 +19,9 @@ void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
     pm.addPass(createOnnxFuseConvBatchNorm());
     pm.addNestedPass<func::FuncOp>(createCSEPass());
   }
-  // 4. Once more, for what 3 brought in.
+  // 4. Operators that only their function body defines.
+  pm.addNestedPass<func::FuncOp>(createOnnxExpandFunctions());
+  // 5. Once more, for what 3 and 4 brought in.
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());
   pm.addPass(createOnnxFoldConstants());
   pm.addNestedPass<func::FuncOp>(createOnnxCanonicalize());

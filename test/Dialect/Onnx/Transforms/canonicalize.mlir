@@ -32,12 +32,12 @@ func.func @transposes(%x: tensor<2x3x4xf32>) -> tensor<4x3x2xf32> {
 // CHECK: onnx.Relu
 func.func @constant_if(%x: tensor<2xf32>) -> tensor<2xf32> {
   %c = onnx.Constant dense<true> : tensor<i1>
-  %r = onnx.If(%c) ({
+  %r = onnx.If(%c) : (tensor<i1>) -> tensor<2xf32> ({
     %a = onnx.Relu(%x) : (tensor<2xf32>) -> tensor<2xf32>
     onnx.Yield %a : tensor<2xf32>
   }, {
     onnx.Yield %x : tensor<2xf32>
-  }) : (tensor<i1>) -> tensor<2xf32>
+  })
   return %r : tensor<2xf32>
 }
 

@@ -18,10 +18,10 @@ func.func @declared(%a: tensor<2x3xf32>) -> tensor<3x2xf32> {
 
 func.func @branches(%c: tensor<i1>, %a: tensor<2xf32>, %b: tensor<2xi64>) -> tensor<*xf32> {
   // expected-error @below {{in one branch and}}
-  %r = onnx.If(%c) ({
+  %r = onnx.If(%c) : (tensor<i1>) -> tensor<*xf32> ({
     onnx.Yield %a : tensor<2xf32>
   }, {
     onnx.Yield %b : tensor<2xi64>
-  }) : (tensor<i1>) -> tensor<*xf32>
+  })
   return %r : tensor<*xf32>
 }

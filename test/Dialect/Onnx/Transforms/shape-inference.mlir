@@ -38,11 +38,11 @@ func.func @constant(%x: tensor<2x3x4xf32>) -> tensor<*xf32> {
 // CHECK-LABEL: @branches
 // CHECK-SAME: -> (tensor<?x4xf32>
 func.func @branches(%c: tensor<i1>, %a: tensor<2x4xf32>, %b: tensor<3x4xf32>) -> tensor<*xf32> {
-  %r = onnx.If(%c) ({
+  %r = onnx.If(%c) : (tensor<i1>) -> tensor<*xf32> ({
     onnx.Yield %a : tensor<2x4xf32>
   }, {
     onnx.Yield %b : tensor<3x4xf32>
-  }) : (tensor<i1>) -> tensor<*xf32>
+  })
   return %r : tensor<*xf32>
 }
 
@@ -54,11 +54,11 @@ func.func @branches(%c: tensor<i1>, %a: tensor<2x4xf32>, %b: tensor<3x4xf32>) ->
 func.func @loop(%init: tensor<1x2xf32>, %row: tensor<1x2xf32>, %item: tensor<2xf32>) -> (tensor<*xf32>, tensor<*xf32>) {
   %m = onnx.Constant dense<5> : tensor<i64>
   %none = onnx.None
-  %r:2 = onnx.Loop(%m, %none, %init) ({
+  %r:2 = onnx.Loop(%m, %none, %init) : (tensor<i64>, none, tensor<1x2xf32>) -> (tensor<*xf32>, tensor<*xf32>) ({
   ^bb0(%i: tensor<i64>, %c: tensor<i1>, %v: tensor<*xf32>):
     %next = onnx.Concat(%v, %row) {axis = 0 : i64} : (tensor<*xf32>, tensor<1x2xf32>) -> tensor<*xf32>
     %out = onnx.Identity(%item) : (tensor<2xf32>) -> tensor<*xf32>
     onnx.Yield %c, %next, %out : tensor<i1>, tensor<*xf32>, tensor<*xf32>
-  }) : (tensor<i64>, none, tensor<1x2xf32>) -> (tensor<*xf32>, tensor<*xf32>)
+  })
   return %r#0, %r#1 : tensor<*xf32>, tensor<*xf32>
 }

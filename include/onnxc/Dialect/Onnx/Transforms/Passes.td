@@ -66,4 +66,14 @@ def OnnxRecognizeOperators : Pass<"onnx-recognize-operators", "::mlir::func::Fun
   let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
 }
 
+def OnnxExpandFunctions : Pass<"onnx-expand-functions", "::mlir::func::FuncOp"> {
+  let summary = "Replace operators by their ONNX function bodies";
+  let description = [{
+    Operators that have neither a lowering nor a kernel but a function body in their
+    schema are replaced by it, until none is left. Types of the new operators are inferred on the way, because
+    some bodies depend on the types of their inputs.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
 #endif
