@@ -28,7 +28,7 @@ PopulateFn *const kFamilies[] = {
     populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
     populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
-    populateSignalPatterns,
+    populateSignalPatterns, populateMicrosoftPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
