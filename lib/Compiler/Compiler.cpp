@@ -124,6 +124,8 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     module = importModel(path, importOptions, context);
   if (!module)
     return failure();
+  if (!module->lookupSymbol("main_graph"))
+    return emitError(fileLoc) << "holds no @main_graph";
   Driver driver(*module, options);
   auto print = [&] {
     return writeText(fileLoc, output, [&](llvm::raw_ostream &os) {

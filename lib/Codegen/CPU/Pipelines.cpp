@@ -22,7 +22,8 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   if (options.optLevel == 0)
     return;
-  // 2. Elementwise chains become single operations.
+  // 2. Weights in the order of the register tiles; elementwise chains become single operations.
+  pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -45,6 +45,26 @@ bool shouldFuse(OpOperand *operand) {
   return producer->hasOneUse() || isCheap(producer);
 }
 
+/// The operand is a product's result seen with fewer dimensions: elementwise work moves to
+/// the product's own shape, so that it can join its tiles.
+bool viewsProduct(OpOperand *operand) {
+  auto collapse = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!collapse || !consumer || consumer.getNumReductionLoops() > 0 || !collapse->hasOneUse() ||
+      !consumer.getMatchingIndexingMap(operand).isPermutation())
+    return false;
+  Operation *source = collapse.getSrc().getDefiningOp();
+  for (int depth = 0; source && depth < 8; ++depth) {
+    auto op = dyn_cast<linalg::GenericOp>(source);
+    if (!op)
+      return false;
+    if (op.getNumReductionLoops() > 0)
+      return true;
+    source = op.getNumDpsInputs() ? op.getDpsInputs()[0].getDefiningOp() : nullptr;
+  }
+  return false;
+}
+
 struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
   using FuseElementwisePassBase::FuseElementwisePassBase;
 
@@ -70,6 +90,7 @@ struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
     }
     RewritePatternSet patterns(context);
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
+    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, viewsProduct);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
