@@ -46,6 +46,8 @@ using MicrosoftLowering =
 MicrosoftLowering microsoftQuantizedLowering(llvm::StringRef opType);
 MicrosoftLowering microsoftRecurrentLowering(llvm::StringRef opType);
 
+void populateMicrosoftPatterns(mlir::RewritePatternSet &patterns, OnnxTypeConverter &types);
+
 } // namespace onnxc
 
 #endif

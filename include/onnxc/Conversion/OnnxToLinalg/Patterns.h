@@ -21,7 +21,7 @@ PopulateFn populateConstantPatterns, populateElementwiseUnaryPatterns,
 PopulateFn populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
     populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
-    populateSignalPatterns, populateMicrosoftPatterns;
+    populateSignalPatterns;
 
 // Control flow, sequences, operators that are kernels.
 PopulateFn populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns;
