@@ -115,6 +115,22 @@ LogicalResult TypeInference::inferOp(Operation *op) {
 
 //===-- If ------------------------------------------------------------------===//
 
+/// PyTorch's x.squeeze(axis) on a dynamic size is exported as an If with a Squeeze in one
+/// branch and x itself in the other, of another rank. What follows is made for one rank only, that of the
+/// squeezed value; the lowering ends the run should the other branch be taken.
+static Type preferSqueezed(Value a, Value b) {
+  auto sourceOf = [](Value value) {
+    while (auto identity = value.getDefiningOp<IdentityOp>())
+      value = identity.getInput();
+    return value;
+  };
+  for (auto [one, other] : {std::pair(a, b), std::pair(b, a)})
+    if (auto squeeze = sourceOf(one).getDefiningOp<SqueezeOp>())
+      if (squeeze.getData() == sourceOf(other))
+        return one.getType();
+  return {};
+}
+
 LogicalResult TypeInference::inferIf(Operation *op) {
   for (Region &region : op->getRegions())
     if (failed(inferBlock(region.front())))
@@ -133,6 +149,9 @@ LogicalResult TypeInference::inferIf(Operation *op) {
       joined = cond->constant->ints()[0] ? a : b;
     else
       joined = joinTypes(a, b);
+    if (isa_and_nonnull<UnrankedTensorType>(joined))
+      if (Type squeezed = preferSqueezed(thenYield->getOperand(i), elseYield->getOperand(i)))
+        joined = squeezed;
     if (!joined)
       return op->emitError("output ") << i << " is " << a << " in one branch and " << b
                                       << " in the other";
