@@ -66,8 +66,10 @@ struct ConvertToLLVM : impl::ConvertToLLVMPassBase<ConvertToLLVM> {
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
       return signalPassFailure();
     getOperation().walk([](LLVM::LLVMFuncOp function) {
-      // Functions of the model are called from its other objects only.
-      if (function.getLinkage() == LLVM::Linkage::External)
+      // The model's own functions are called from its other objects only; what is left comes
+      // from the C library.
+      if (function.getLinkage() == LLVM::Linkage::External &&
+          (!function.isExternal() || function.getName().starts_with("onnxc_")))
         function.setVisibility_(LLVM::Visibility::Hidden);
     });
   }
