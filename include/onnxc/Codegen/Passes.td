@@ -125,6 +125,14 @@ def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
   ];
 }
 
+def ExpandReshapesPass : Pass<"onnxc-expand-reshapes"> {
+  let summary = "Writes memref.expand_shape with several unknown sizes in a group as memref.reinterpret_cast";
+  let description = [{
+    expand-strided-metadata of LLVM 22 handles one unknown size a group only (it crashes on two).
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
+}
+
 def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
   let summary = "Expands exp, tanh, erf and their kin on f32 into polynomials";
   let description = [{

@@ -14,6 +14,7 @@
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 
 namespace onnxc {
 #define GEN_PASS_DEF_CONVERTTOLLVMPASS
@@ -58,14 +59,17 @@ struct ConvertToLLVM : impl::ConvertToLLVMPassBase<ConvertToLLVM> {
     populateMathToLLVMConversionPatterns(converter, patterns);
     populateComplexToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
+    populateVectorToLLVMConversionPatterns(converter, patterns); // from vectors taken apart above
     populateRtToLLVMPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
     target.addLegalOp<ModuleOp>();
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
       return signalPassFailure();
     getOperation().walk([](LLVM::LLVMFuncOp function) {
-      // Functions of the model are called from its other objects only.
-      if (function.getLinkage() == LLVM::Linkage::External)
+      // The model's own functions are called from its other objects only; what is left comes
+      // from the C library.
+      if (function.getLinkage() == LLVM::Linkage::External &&
+          (!function.isExternal() || function.getName().starts_with("onnxc_")))
         function.setVisibility_(LLVM::Visibility::Hidden);
     });
   }
