@@ -61,7 +61,8 @@ Taps tapsOf(const Sampler &s, int32_t d, double normalized) {
   if (s.mode == Mode::Nearest)
     x = nearbyint(x);
   double low = s.alignCorners ? 0 : -0.5, high = s.alignCorners ? n - 1 : n - 0.5;
-  if (x < low || x > high) {
+  // Cubic taps reach over the border by themselves.
+  if (s.mode != Mode::Cubic && (x < low || x > high)) {
     if (s.padding == Padding::Border)
       x = x < 0 ? 0 : x > n - 1 ? n - 1 : x;
     else if (s.padding == Padding::Reflection)
