@@ -96,6 +96,10 @@ private:
   static Value castBranch(OpBuilder &b, Location loc, Value value, RankedTensorType type) {
     if (rankOf(value) == type.getRank())
       return castTensor(b, loc, value, type);
+    auto from = cast<RankedTensorType>(value.getType());
+    if (from.hasStaticShape() && type.hasStaticShape() &&
+        from.getNumElements() == type.getNumElements())
+      return reshapeTo(b, loc, value, getAsIndexOpFoldResult(b.getContext(), type.getShape()));
     Value never = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
     runtimeAssert(b, loc, never,
                   "If: this branch gives another rank than the rest of the model is made for");
