@@ -21,6 +21,14 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
       replaceOp(b, types(), op, inputs.front());
       return success();
     }
+    if (auto elements = shapeElements(b, loc, inputs)) {
+      SmallVector<Value> all;
+      for (ArrayRef<Value> list : *elements)
+        llvm::append_range(all, list);
+      auto type = RankedTensorType::get(all.size(), onnxElem(inputs.front()));
+      replaceOp(b, types(), op, fromElements(b, loc, type, all));
+      return success();
+    }
     SmallVector<OpFoldResult> sizes = getDims(b, loc, inputs.front());
     SmallVector<SmallVector<OpFoldResult>> parts;
     OpFoldResult total = b.getIndexAttr(0);

@@ -39,6 +39,10 @@ struct GatherPattern : OnnxPattern<onnx::GatherOp> {
     if (!axis)
       return refuse(op, "has an axis outside of the data's rank");
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);
+    if (Value elements = asElements(b, loc, op, data)) {
+      replaceOp(b, types(), op, elements);
+      return success();
+    }
     if (Value view = asView(b, loc, op, data, *axis, dims)) {
       replaceOp(b, types(), op, view);
       return success();
@@ -75,6 +79,23 @@ struct GatherPattern : OnnxPattern<onnx::GatherOp> {
                        .getResult(0);
     replaceOp(b, types(), op, result);
     return success();
+  }
+
+  // Constant indices into a shape.
+  static Value asElements(OpBuilder &b, Location loc, onnx::GatherOp op, Value data) {
+    auto constant = getConstantInts(op->getOperand(1));
+    auto elements = constant ? shapeElements(b, loc, data) : std::nullopt;
+    auto indexType = tensorType(op->getOperand(1));
+    if (!elements || !indexType.hasStaticShape() || rankOf(data) != 1)
+      return {};
+    SmallVector<Value> picked;
+    for (int64_t index : *constant) {
+      auto i = normalizeAxis(index, elements->front().size());
+      if (!i)
+        return {};
+      picked.push_back(elements->front()[*i]);
+    }
+    return fromElements(b, loc, RankedTensorType::get(indexType.getShape(), onnxElem(data)), picked);
   }
 
   // One constant index is a slice.

@@ -134,6 +134,10 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
   Type elem = type.getElementType();
   SmallVector<OpFoldResult> from = getDims(b, loc, tensor);
   auto result = RankedTensorType::get(staticShape(sizes), elem);
+  if (auto made = tensor.getDefiningOp<tensor::FromElementsOp>();
+      made && result.hasStaticShape() &&
+      result.getNumElements() == static_cast<int64_t>(made.getElements().size()))
+    return fromElements(b, loc, result, made.getElements());
   if (llvm::any_of(from, [](OpFoldResult s) { return isConstantIntValue(s, 0); }) ||
       llvm::any_of(sizes, [](OpFoldResult s) { return isConstantIntValue(s, 0); }))
     return emptyTensor(b, loc, sizes, elem);

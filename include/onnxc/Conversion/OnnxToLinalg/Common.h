@@ -87,6 +87,13 @@ mlir::Value wrapIndex(mlir::OpBuilder &b, mlir::Location loc, mlir::Value index,
 // elements must be static.
 std::optional<llvm::SmallVector<OpFoldResult>>
 readShapeTensor(mlir::OpBuilder &b, mlir::Location loc, mlir::Value original, mlir::Value converted);
+// The elements of small integer tensors, if at least one of them is put together from scalars
+// (tensor.from_elements), as in chains that compute a shape. Such chains stay
+// scalar arithmetic, so that sizes fold. One list a tensor.
+std::optional<llvm::SmallVector<llvm::SmallVector<mlir::Value>>>
+shapeElements(mlir::OpBuilder &b, mlir::Location loc, mlir::ValueRange tensors);
+mlir::Value fromElements(mlir::OpBuilder &b, mlir::Location loc, mlir::RankedTensorType type,
+                         mlir::ValueRange elements);
 // The only element of a 0-d or one-element tensor, in storage type.
 mlir::Value readScalar(mlir::OpBuilder &b, mlir::Location loc, mlir::Value converted);
 
