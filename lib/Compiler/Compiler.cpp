@@ -7,7 +7,7 @@
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Compiler/InitAll.h"
 #include "onnxc/Conversion/Passes.h"
-//#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "onnxc/Import/Import.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 #include "llvm/Support/FileSystem.h"
@@ -124,6 +124,8 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     module = importModel(path, importOptions, context);
   if (!module)
     return failure();
+  if (!module->lookupSymbol("main_graph"))
+    return emitError(fileLoc) << "holds no @main_graph";
   Driver driver(*module, options);
   auto print = [&] {
     return writeText(fileLoc, output, [&](llvm::raw_ostream &os) {
@@ -138,9 +140,9 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
 
   // 2. Graph passes on the onnx dialect.
   if (failed(driver.run("onnx", [&](OpPassManager &pm) {
-//        onnx::OnnxPipelineOptions graph;
-//        graph.optimize = options.optLevel > 0;
-//        onnx::buildOnnxPipeline(pm, graph);
+        onnx::OnnxPipelineOptions graph;
+        graph.optimize = options.optLevel > 0;
+        onnx::buildOnnxPipeline(pm, graph);
       })))
     return failure();
   if (options.phase == Phase::Onnx)

@@ -3,6 +3,8 @@
 #include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -33,5 +35,7 @@ void onnxc::registerAllPasses() {
   mlir::tensor::registerTensorPasses();
   mlir::vector::registerVectorPasses();
 
+  onnx::registerOnnxTransforms();
   registerCodegenPasses();
+  registerConvertOnnxToLinalg();
 }

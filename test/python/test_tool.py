@@ -187,7 +187,7 @@ def testInspectOnnx(tmp_path):
     assert data["outputs"][0]["shape"] is None
     assert data["operators"] == {"MatMul": 1, "my.Foo": 1}
     assert (data["weights_bytes"], data["producer"]) == (30, "me")
-    assert data["opsets"] == {"": 21, "my": 1} and data["metadata_props"] == {"author": "nobody"}
+    assert data["opsets"] == {"ai.onnx": 21, "my": 1} and data["metadata_props"] == {"author": "nobody"}
     assert "MatMul 1, my.Foo 1" in call("inspect", path)
 
 

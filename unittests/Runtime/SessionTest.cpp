@@ -54,7 +54,7 @@ TEST(Session, Signature) {
   const ModelMetadata &m = session.metadata();
   EXPECT_EQ(m.graphName, "features");
   EXPECT_EQ(m.modelVersion, 7);
-  EXPECT_EQ(m.opsets.at(""), 21);
+  EXPECT_EQ(m.opsets.at("ai.onnx"), 21);
   EXPECT_EQ(m.custom.at("author"), "nobody");
   EXPECT_EQ(m.weightsBytes, 128);
   EXPECT_TRUE(m.arenaIsDynamic);

@@ -8,6 +8,17 @@ include "mlir/Pass/PassBase.td"
 // On tensors
 //===----------------------------------------------------------------------===//
 
+def PackWeightsPass : Pass<"onnxc-pack-weights", "::mlir::func::FuncOp"> {
+  let summary = "Lays out constant matrices as the register tiles read them";
+  let description = [{
+    The constant right side [K, N] (or [N, K]) of a product becomes panels [N/w, K, w]; the product gets a
+    loop more and its result is a view. Then the innermost loop reads one stream of memory. Widths that do
+    not divide N leave the matrix unpacked (transposed to [K, N]).
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp"> {
   let summary = "Fuses elementwise operations, and padding into its parts";
   let description = [{

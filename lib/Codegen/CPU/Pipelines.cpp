@@ -6,6 +6,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -22,7 +23,8 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   if (options.optLevel == 0)
     return;
-  // 2. Elementwise chains become single operations.
+  // 2. Weights in the order of the register tiles; elementwise chains become single operations.
+  pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -77,6 +79,7 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   part.addPass(createSCFToControlFlowPass());
   part.addPass(memref::createExpandStridedMetadataPass());
   part.addPass(createLowerAffinePass());
+  part.addPass(arith::createArithExpandOpsPass());
   part.addPass(createCSEPass());
   ConvertVectorToLLVMPassOptions vectors;
   vectors.reassociateFPReductions = true;

@@ -189,23 +189,45 @@ private:
     for (auto [size, iterator] : llvm::zip(ranges, iterators))
       if (iterator == utils::IteratorType::reduction)
         depth *= std::max<int64_t>(assumed(size), 1);
-    // The innermost two loops of the result are rows and columns, the others batches.
-    int64_t columns = 256, elements = 1;
+    // Loops of the result that only the operand with the last loop follows are columns, those
+    // that it does not follow are rows, the others batches.
+    SmallVector<int> &ties = group.ties[contraction];
+    auto rootMap = [&](OpOperand *operand) {
+      AffineMap map = contraction.getMatchingIndexingMap(operand);
+      llvm::SmallDenseSet<int> dims;
+      for (unsigned dim = 0; dim < ties.size(); ++dim)
+        if (ties[dim] >= 0 && map.isFunctionOfDim(dim))
+          dims.insert(ties[dim]);
+      return dims;
+    };
+    int last = -1;
+    for (unsigned dim = 0; dim < tileable.size(); ++dim)
+      if (tileable[dim])
+        last = dim;
+    if (last < 0)
+      return;
+    llvm::SmallDenseSet<int> wide, tall;
+    for (OpOperand *input : contraction.getDpsInputOperands()) {
+      auto dims = rootMap(input);
+      (dims.count(last) ? wide : tall).insert(dims.begin(), dims.end());
+    }
     // The columns' operand of one tile stays in the second-level cache.
+    int64_t columns = 256, rows = 96;
     while (columns > 64 && columns * depth * 4 > cacheBytes)
       columns /= 2;
-    unsigned seen = 0;
     for (int dim = sizes.size() - 1; dim >= 0; --dim) {
       if (!tileable[dim])
         continue;
-      int64_t target = seen == 0 ? columns : seen == 1 ? 96 : 1;
-      tiles[dim] = evenTile(sizes[dim], target, seen == 0 && sizes[dim] > 64 ? 16 : 1);
-      if (seen == 1 && sizes[dim] == 1)
-        seen = 0; // a row vector: look further out for rows
-      elements *= std::max<int64_t>(1, tiles[dim]);
-      ++seen;
+      bool isWide = wide.count(dim), isTall = tall.count(dim);
+      if (isWide && isTall) {
+        tiles[dim] = 1;
+        continue;
+      }
+      int64_t &room = isWide ? columns : rows;
+      bool vectors = dim == last && sizes[dim] > 64;
+      tiles[dim] = evenTile(sizes[dim], std::max<int64_t>(1, room), vectors ? 16 : 1);
+      room /= std::max<int64_t>(1, tiles[dim]);
     }
-    (void)elements;
   }
 
   /// Elementwise work and reductions along rows: as many rows as fit into half the first-level cache.

@@ -22,6 +22,7 @@ PopulateFn *const kFamilies[] = {
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
+    populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns,
     populateGatherPatterns, populateScatterPatterns, populateScanPatterns,
     populateResizePatterns, populateQuantizationPatterns,
     // Contractions, windows, reductions, recurrence.

@@ -378,6 +378,8 @@ bool DimAnalysis::inferWindow(Operation *op, Dims &dims) {
       kernel.push_back(isConstant(k) ? k : -1);
   if (kernel.size() != spatial || llvm::is_contained(kernel, -1) || intAttr(op, "ceil_mode", 0))
     return false;
+  if (llvm::any_of(strides, [](int64_t s) { return s < 1; })) // refused by the lowering
+    return false;
   auto autoPad = op->getAttrOfType<StringAttr>("auto_pad");
   bool same = autoPad && autoPad.getValue().starts_with("SAME");
   if (pads.size() != 2 * spatial)

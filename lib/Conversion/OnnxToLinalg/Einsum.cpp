@@ -9,7 +9,6 @@
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -102,14 +101,16 @@ std::optional<Equation> parseEquation(StringRef text, ArrayRef<int64_t> ranks) {
   return result;
 }
 
-/// Every label's size and, in loops over them, every label's position.
+/// Every label's size and position among the loops: those of `out`, then the summed ones.
 class Loops {
 public:
-  explicit Loops(TensorBuilder &b) : b(b) {}
+  Loops(TensorBuilder &b, const Labels &out) : b(b), order(out) {}
 
   void add(const Term &term) {
     for (auto [i, label] : llvm::enumerate(term.labels)) {
       OpFoldResult size = b.dim(term.tensor, i);
+      if (!llvm::is_contained(order, label))
+        order.push_back(label);
       auto [it, isNew] = sizes.insert({label, size});
       // A size of one broadcasts; a static size is preferred to a dynamic one.
       if (!isNew && (isConstantIntValue(it->second, 1) || !getConstantIntValue(it->second)))
@@ -122,35 +123,36 @@ public:
     SmallVector<AffineExpr> exprs;
     for (auto [i, label] : llvm::enumerate(term.labels)) {
       bool one = isConstantIntValue(b.dim(term.tensor, i), 1) &&
-                 !isConstantIntValue(sizes[label], 1);
+                 !isConstantIntValue(sizes.lookup(label), 1);
       exprs.push_back(one ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(position(label)));
     }
-    return b.map(sizes.size(), exprs);
+    return b.map(order.size(), exprs);
   }
 
   AffineMap outMap(const Labels &labels) {
     SmallVector<unsigned> dims;
     for (int l : labels)
       dims.push_back(position(l));
-    return b.mapDims(sizes.size(), dims);
+    return b.mapDims(order.size(), dims);
   }
 
   Sizes outSizes(const Labels &labels) {
     Sizes result;
     for (int l : labels)
-      result.push_back(sizes[l]);
+      result.push_back(sizes.lookup(l));
     return result;
   }
 
 private:
-  unsigned position(int label) { return std::distance(sizes.begin(), sizes.find(label)); }
+  unsigned position(int label) { return llvm::find(order, label) - order.begin(); }
 
   TensorBuilder &b;
-  llvm::MapVector<int, OpFoldResult> sizes;
+  Labels order;
+  llvm::DenseMap<int, OpFoldResult> sizes;
 };
 
 Term reduceTerm(TensorBuilder &b, const Term &x, const Labels &out, Type acc) {
-  Loops loops(b);
+  Loops loops(b, out);
   loops.add(x);
   Value y = b.reduce(loops.outSizes(out), loops.outMap(out), b.constant(acc, 0),
                      {{x.tensor, loops.map(x)}}, [&](TensorBuilder &t, ValueRange args) {
@@ -160,7 +162,7 @@ Term reduceTerm(TensorBuilder &b, const Term &x, const Labels &out, Type acc) {
 }
 
 Term multiplyTerms(TensorBuilder &b, const Term &x, const Term &y, const Labels &out, Type acc) {
-  Loops loops(b);
+  Loops loops(b, out);
   loops.add(x);
   loops.add(y);
   Value product = b.contract(loops.outSizes(out), loops.outMap(out), {x.tensor, loops.map(x)},

@@ -100,7 +100,7 @@ Value TensorBuilder::index(OpFoldResult v) {
 }
 
 Sizes TensorBuilder::refine(Sizes sizes, Type type) {
-  auto ranked = dyn_cast<RankedTensorType>(type);
+  auto ranked = dyn_cast_or_null<RankedTensorType>(type);
   if (ranked && ranked.getRank() == static_cast<int64_t>(sizes.size()))
     for (auto [i, size] : llvm::enumerate(ranked.getShape()))
       if (!ShapedType::isDynamic(size))

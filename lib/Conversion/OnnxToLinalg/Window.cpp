@@ -79,7 +79,7 @@ FailureOr<Window> resolveWindow(TensorBuilder &b, const OnnxTypeConverter &types
       else if (!n)
         out = b.max(out, b.fixed(0));
     }
-    auto ranked = dyn_cast<RankedTensorType>(resultType);
+    auto ranked = dyn_cast_or_null<RankedTensorType>(resultType);
     if (ranked && !ranked.isDynamicDim(i + 2))
       out = b.fixed(ranked.getDimSize(i + 2));
     w.declaredHigh.push_back(high);

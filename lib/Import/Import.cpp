@@ -1,0 +1,107 @@
+#include "onnxc/Import/Import.h"
+
+#include "Builder.h"
+#include "Check.h"
+#include "Load.h"
+#include "TypeInference.h"
+#include "Upgrade.h"
+
+#include "onnxc/Dialect/Onnx/IR/Onnx.h"
+
+#include "onnx/inliner/inliner.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+
+#include <filesystem>
+#include <new>
+
+using namespace mlir;
+
+namespace onnxc {
+
+using namespace importer;
+
+namespace {
+
+void setModuleAttributes(ModuleOp module, const ModelProto &model, const OpsetMap &opsets, StringRef file) {
+  Builder b(module.getContext());
+  auto set = [&](const char *name, Attribute value) { module->setAttr(name, value); };
+  NamedAttrList imports, metadata;
+  for (const auto &[domain, version] : opsets)
+    imports.set(domain.empty() ? "ai.onnx" : domain, b.getI64IntegerAttr(version));
+  for (const auto &entry : model.metadata_props())
+    metadata.set(entry.key(), b.getStringAttr(entry.value()));
+  set("onnx.opset_imports", imports.getDictionary(b.getContext()));
+  set("onnx.metadata_props", metadata.getDictionary(b.getContext()));
+  set("onnx.ir_version", b.getI64IntegerAttr(model.ir_version()));
+  set("onnx.model_version", b.getI64IntegerAttr(model.model_version()));
+  set("onnx.producer_name", b.getStringAttr(model.producer_name()));
+  set("onnx.producer_version", b.getStringAttr(model.producer_version()));
+  set("onnx.domain", b.getStringAttr(model.domain()));
+  set("onnx.doc_string", b.getStringAttr(model.doc_string()));
+  set("onnx.graph_name", b.getStringAttr(model.graph().name()));
+  set("onnx.file", b.getStringAttr(file));
+}
+
+OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::string &folder,
+                                  const ImportOptions &options, MLIRContext &context) {
+  ExternalDataReader external(folder);
+  OpsetMap opsets = checkAndNormalise(model, options, external);
+  pinDimensions(model, options);
+
+  auto fileAttr = StringAttr::get(&context, file);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(FileLineColLoc::get(fileAttr, 0, 0));
+  setModuleAttributes(*module, model, opsets, file);
+
+  upgradeModel(model, opsets);
+  if (model.functions_size())
+    ::onnx::inliner::InlineLocalFunctions(model);
+  inferTypes(model, newestOpsets());
+  GraphBuilder(&context, fileAttr, opsets, external).buildMain(*model.mutable_graph(), *module);
+  return module;
+}
+
+template <typename Load>
+OwningOpRef<ModuleOp> importWith(Load load, StringRef file, const std::string &folder,
+                                 const ImportOptions &options, MLIRContext &context) {
+  context.loadDialect<onnx::OnnxDialect, func::FuncDialect>();
+  Location loc = FileLineColLoc::get(&context, file, 0, 0);
+  try {
+    ModelProto model = load();
+    OwningOpRef<ModuleOp> module = buildModule(model, file, folder, options, context);
+    if (failed(verify(*module)))
+      return {};
+    return module;
+  } catch (const ImportError &error) {
+    InFlightDiagnostic diagnostic = emitError(loc, error.what());
+    for (const std::string &note : error.notes)
+      diagnostic.attachNote(loc) << note;
+  } catch (const std::bad_alloc &) {
+    emitError(loc, "the model needs more memory than there is");
+  } catch (const std::exception &error) {
+    emitError(loc, "cannot import the model: ") << error.what();
+  }
+  return {};
+}
+
+} // namespace
+
+OwningOpRef<ModuleOp> importModel(StringRef path, const ImportOptions &options, MLIRContext &context) {
+  std::string folder = options.externalDataFolder;
+  if (folder.empty()) {
+    folder = std::filesystem::path(path.str()).parent_path().string();
+    if (folder.empty())
+      folder = ".";
+  }
+  return importWith([&] { return loadModelFile(path.str()); }, path, folder, options, context);
+}
+
+OwningOpRef<ModuleOp> importModel(llvm::MemoryBufferRef buffer, const ImportOptions &options,
+                                  MLIRContext &context) {
+  StringRef bytes = buffer.getBuffer();
+  return importWith([&] { return parseModel({bytes.data(), bytes.size()}); },
+                    buffer.getBufferIdentifier(), options.externalDataFolder, options, context);
+}
+
+} // namespace onnxc

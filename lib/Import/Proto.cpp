@@ -1,0 +1,164 @@
+#include "Proto.h"
+
+#include "onnx/defs/schema.h"
+
+namespace onnxc::importer {
+
+const OpsetMap &newestOpsets() {
+  static const OpsetMap map = [] {
+    OpsetMap map;
+    for (const auto &[domain, range] : ::onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map())
+      map[domain] = range.second;
+    return map;
+  }();
+  return map;
+}
+
+bool isStandardDomain(const std::string &domain) { return newestOpsets().count(domain) != 0; }
+
+std::string describe(const NodeProto &node, const OpsetMap &opsets) {
+  std::string text = node.op_type();
+  if (!node.name().empty())
+    text += " '" + node.name() + "'";
+  else if (node.output_size() && !node.output(0).empty())
+    text += " with output '" + node.output(0) + "'";
+  std::string domain = canonicalDomain(node.domain());
+  text += " (" + (domain.empty() ? std::string("ai.onnx") : domain);
+  if (auto it = opsets.find(domain); it != opsets.end())
+    text += " opset " + std::to_string(it->second);
+  return text + ")";
+}
+
+const AttributeProto *findAttribute(const NodeProto &node, std::string_view name) {
+  for (const AttributeProto &attr : node.attribute())
+    if (attr.name() == name)
+      return &attr;
+  return nullptr;
+}
+
+AttributeProto *findAttribute(NodeProto &node, std::string_view name) {
+  for (AttributeProto &attr : *node.mutable_attribute())
+    if (attr.name() == name)
+      return &attr;
+  return nullptr;
+}
+
+std::optional<AttributeProto> takeAttribute(NodeProto &node, std::string_view name) {
+  for (int i = 0; i < node.attribute_size(); ++i)
+    if (node.attribute(i).name() == name) {
+      AttributeProto attr = std::move(*node.mutable_attribute(i));
+      node.mutable_attribute()->DeleteSubrange(i, 1);
+      return attr;
+    }
+  return std::nullopt;
+}
+
+AttributeProto makeAttribute(const std::string &name, int64_t value) {
+  AttributeProto attr;
+  attr.set_name(name);
+  attr.set_type(AttributeProto::INT);
+  attr.set_i(value);
+  return attr;
+}
+
+AttributeProto makeAttribute(const std::string &name, const std::vector<int64_t> &value) {
+  AttributeProto attr;
+  attr.set_name(name);
+  attr.set_type(AttributeProto::INTS);
+  for (int64_t i : value)
+    attr.add_ints(i);
+  return attr;
+}
+
+AttributeProto makeAttribute(const std::string &name, const std::string &value) {
+  AttributeProto attr;
+  attr.set_name(name);
+  attr.set_type(AttributeProto::STRING);
+  attr.set_s(value);
+  return attr;
+}
+
+AttributeProto makeAttribute(const std::string &name, const TensorProto &value) {
+  AttributeProto attr;
+  attr.set_name(name);
+  attr.set_type(AttributeProto::TENSOR);
+  *attr.mutable_t() = value;
+  return attr;
+}
+
+const ::onnx::TensorShapeProto *tensorShape(const TypeProto *type) {
+  if (!type || !type->has_tensor_type() || !type->tensor_type().has_shape())
+    return nullptr;
+  return &type->tensor_type().shape();
+}
+
+unsigned elementBits(int32_t elementType) {
+  switch (elementType) {
+  case TensorProto::UINT2:
+  case TensorProto::INT2:
+    return 2;
+  case TensorProto::UINT4:
+  case TensorProto::INT4:
+  case TensorProto::FLOAT4E2M1:
+    return 4;
+  case TensorProto::FLOAT6E2M3:
+  case TensorProto::FLOAT6E3M2:
+    return 6;
+  case TensorProto::UINT8:
+  case TensorProto::INT8:
+  case TensorProto::BOOL:
+  case TensorProto::FLOAT8E4M3FN:
+  case TensorProto::FLOAT8E4M3FNUZ:
+  case TensorProto::FLOAT8E5M2:
+  case TensorProto::FLOAT8E5M2FNUZ:
+  case TensorProto::FLOAT8E8M0:
+    return 8;
+  case TensorProto::UINT16:
+  case TensorProto::INT16:
+  case TensorProto::FLOAT16:
+  case TensorProto::BFLOAT16:
+    return 16;
+  case TensorProto::FLOAT:
+  case TensorProto::INT32:
+  case TensorProto::UINT32:
+    return 32;
+  case TensorProto::DOUBLE:
+  case TensorProto::INT64:
+  case TensorProto::UINT64:
+  case TensorProto::COMPLEX64:
+    return 64;
+  case TensorProto::COMPLEX128:
+    return 128;
+  default:
+    return 0;
+  }
+}
+
+std::string elementTypeName(int32_t elementType) {
+  if (TensorProto::DataType_IsValid(elementType) && elementType != TensorProto::UNDEFINED)
+    return TensorProto::DataType_Name(TensorProto::DataType(elementType));
+  return "number " + std::to_string(elementType);
+}
+
+int64_t checkedElementCount(const google::protobuf::RepeatedField<int64_t> &dims, unsigned bits,
+                            int64_t maxBytes, const std::string &name) {
+  bool empty = false;
+  for (int64_t dim : dims) {
+    if (dim < 0)
+      fail("tensor '" + name + "' has the negative dimension " + std::to_string(dim));
+    empty |= dim == 0;
+  }
+  if (empty)
+    return 0;
+  unsigned __int128 count = 1;
+  unsigned __int128 limit = (unsigned __int128)maxBytes * 8;
+  for (int64_t dim : dims) {
+    count *= (unsigned __int128)dim;
+    if (count * (bits ? bits : 8) > limit)
+      fail("tensor '" + name + "' is larger than the limit of " + std::to_string(maxBytes) +
+           " bytes");
+  }
+  return int64_t(count);
+}
+
+} // namespace onnxc::importer

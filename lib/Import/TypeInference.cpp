@@ -1,0 +1,239 @@
+#include "TypeInference.h"
+
+#include "onnx/defs/data_propagators.h"
+#include "onnx/shape_inference/implementation.h"
+
+#include <list>
+#include <unordered_set>
+
+namespace onnxc::importer {
+
+namespace inference = ::onnx::shape_inference;
+
+namespace {
+
+using DeclaredTypes = std::unordered_map<std::string, TypeProto>;
+
+void dropSizes(TypeProto &type) {
+  switch (type.value_case()) {
+  case TypeProto::kTensorType:
+    if (type.tensor_type().has_shape())
+      for (auto &dim : *type.mutable_tensor_type()->mutable_shape()->mutable_dim())
+        dim.clear_dim_value();
+    break;
+  case TypeProto::kSequenceType:
+    dropSizes(*type.mutable_sequence_type()->mutable_elem_type());
+    break;
+  case TypeProto::kOptionalType:
+    dropSizes(*type.mutable_optional_type()->mutable_elem_type());
+    break;
+  case TypeProto::kMapType:
+    dropSizes(*type.mutable_map_type()->mutable_value_type());
+    break;
+  default:
+    break;
+  }
+}
+
+// Takes the declared types of values that nodes compute out of the graph, since
+// wrong ones would stop the inference of the whole model.
+void takeDeclared(GraphProto &graph, DeclaredTypes &declared) {
+  for (auto *values : {graph.mutable_value_info(), graph.mutable_output()})
+    for (ValueInfoProto &value : *values)
+      if (value.type().value_case() != TypeProto::VALUE_NOT_SET) {
+        dropSizes(*value.mutable_type());
+        declared.emplace(value.name(), value.type());
+        value.clear_type();
+      }
+  graph.clear_value_info();
+  for (NodeProto &node : *graph.mutable_node())
+    for (AttributeProto &attr : *node.mutable_attribute())
+      if (attr.has_g())
+        takeDeclared(*attr.mutable_g(), declared);
+}
+
+// Gives values of subgraphs for which nothing was found their declared types.
+void restoreDeclared(GraphProto &graph, const DeclaredTypes &declared) {
+  std::unordered_set<std::string> known;
+  for (const ValueInfoProto &value : graph.value_info())
+    known.insert(value.name());
+  auto restore = [&](const std::string &name) {
+    auto it = declared.find(name);
+    if (it == declared.end() || !known.insert(name).second)
+      return;
+    ValueInfoProto &value = *graph.add_value_info();
+    value.set_name(name);
+    *value.mutable_type() = it->second;
+  };
+  for (NodeProto &node : *graph.mutable_node()) {
+    for (const std::string &output : node.output())
+      restore(output);
+    for (AttributeProto &attr : *node.mutable_attribute())
+      if (attr.has_g())
+        restoreDeclared(*attr.mutable_g(), declared);
+  }
+}
+
+class Inferrer {
+public:
+  Inferrer(ModelProto &model, const OpsetMap &opsets) : graph(*model.mutable_graph()) {
+    for (const auto &[domain, version] : opsets)
+      imports[domain] = int(version);
+    imports[internalDomain] = 1;
+    for (const FunctionProto &function : model.functions())
+      functions.insert({function.domain() + ":" + function.name() +
+                            (function.overload().empty() ? "" : ":" + function.overload()),
+                        &function});
+  }
+
+  void run();
+
+private:
+  GraphProto &graph;
+  std::unordered_map<std::string, int> imports;
+  inference::ModelLocalFunctionsMap functions;
+  DeclaredTypes declared;
+  std::list<TypeProto> owned;
+  std::unordered_map<std::string, TypeProto *> types;
+  std::unordered_map<std::string, const TensorProto *> data;
+  std::unordered_map<std::string, const ::onnx::SparseTensorProto *> sparseData;
+  std::list<TensorProto> ownedData;
+  inference::DataValueMap shapeData;
+  ::onnx::ShapeInferenceOptions options{false, 0, true};
+
+  void addInitializer(const TensorProto &tensor);
+  void addConstant(const NodeProto &node);
+  void inferNode(NodeProto &node, inference::GraphInferenceContext &context);
+  void setType(const std::string &name, const TypeProto *inferred);
+};
+
+void Inferrer::addInitializer(const TensorProto &tensor) {
+  TypeProto &type = owned.emplace_back();
+  type.mutable_tensor_type()->set_elem_type(tensor.data_type());
+  auto *shape = type.mutable_tensor_type()->mutable_shape();
+  for (int64_t dim : tensor.dims())
+    shape->add_dim()->set_dim_value(dim);
+  types[tensor.name()] = &type;
+  if (tensor.data_location() != TensorProto::EXTERNAL)
+    data[tensor.name()] = &tensor;
+}
+
+void Inferrer::addConstant(const NodeProto &node) {
+  if (node.op_type() != "Constant" || !node.domain().empty() || node.output_size() != 1)
+    return;
+  for (const AttributeProto &attr : node.attribute()) {
+    const TensorProto *value = nullptr;
+    if (attr.name() == "value" && attr.has_t()) {
+      if (attr.t().data_location() != TensorProto::EXTERNAL)
+        value = &attr.t();
+    } else if (attr.name() == "value_int") {
+      TensorProto &tensor = ownedData.emplace_back();
+      tensor.set_data_type(TensorProto::INT64);
+      tensor.add_int64_data(attr.i());
+      value = &tensor;
+    } else if (attr.name() == "value_ints") {
+      TensorProto &tensor = ownedData.emplace_back();
+      tensor.set_data_type(TensorProto::INT64);
+      tensor.add_dims(attr.ints_size());
+      *tensor.mutable_int64_data() = attr.ints();
+      value = &tensor;
+    } else if (attr.name() == "value_floats") {
+      TensorProto &tensor = ownedData.emplace_back();
+      tensor.set_data_type(TensorProto::FLOAT);
+      tensor.add_dims(attr.floats_size());
+      *tensor.mutable_float_data() = attr.floats();
+      value = &tensor;
+    }
+    if (value)
+      data[node.output(0)] = value;
+  }
+}
+
+void Inferrer::setType(const std::string &name, const TypeProto *inferred) {
+  auto found = declared.find(name);
+  const TypeProto *fallback = found == declared.end() ? nullptr : &found->second;
+  if (!inferred || inferred->value_case() == TypeProto::VALUE_NOT_SET) {
+    if (fallback)
+      types[name] = &owned.emplace_back(*fallback);
+    return;
+  }
+  TypeProto &type = owned.emplace_back(*inferred);
+  types[name] = &type;
+  if (!fallback || !type.has_tensor_type() || !fallback->has_tensor_type())
+    return;
+  auto &tensor = *type.mutable_tensor_type();
+  const auto &declaredTensor = fallback->tensor_type();
+  if (tensor.elem_type() == TensorProto::UNDEFINED)
+    tensor.set_elem_type(declaredTensor.elem_type());
+  if (!tensor.has_shape() && declaredTensor.has_shape())
+    *tensor.mutable_shape() = declaredTensor.shape();
+}
+
+void Inferrer::inferNode(NodeProto &node, inference::GraphInferenceContext &context) {
+  auto import = imports.find(node.domain());
+  auto *registry = ::onnx::OpSchemaRegistry::Instance();
+  const ::onnx::OpSchema *schema =
+      import == imports.end() ? nullptr
+                              : registry->GetSchema(node.op_type(), import->second, node.domain());
+  inference::InferenceContextImpl ctx(node, types, data, sparseData, options, &shapeData, &context);
+  try {
+    auto function = functions.find(node.domain() + ":" + node.op_type() +
+                                   (node.overload().empty() ? "" : ":" + node.overload()));
+    if (function != functions.end())
+      inference::InferShapeForFunctionNode(*function->second, registry, ctx, options, functions,
+                                           nullptr, &shapeData);
+    else if (schema && schema->has_type_and_shape_inference_function())
+      schema->GetTypeAndShapeInferenceFunction()(ctx);
+    else if (schema && schema->HasFunction())
+      inference::InferShapeForFunctionNode(*schema->GetFunction(import->second), registry, ctx, options,
+                                           functions, nullptr, &shapeData);
+  } catch (const std::exception &) {
+    // The declared type, if any, is what remains.
+  }
+  for (int i = 0; i < node.output_size(); ++i)
+    if (!node.output(i).empty())
+      setType(node.output(i), ctx.getOutputType(size_t(i)));
+  addConstant(node);
+  if (!schema || !schema->has_data_propagation_function())
+    return;
+  try {
+    inference::DataPropagationContextImpl propagation(node, types, data, shapeData);
+    schema->GetDataPropagationFunction()(propagation);
+  } catch (const std::exception &) {
+  }
+}
+
+void Inferrer::run() {
+  takeDeclared(graph, declared);
+  for (ValueInfoProto &input : *graph.mutable_input())
+    types[input.name()] = input.mutable_type();
+  for (const TensorProto &tensor : graph.initializer())
+    addInitializer(tensor);
+  inference::GraphInferenceContext context(types, imports, nullptr, functions,
+                                           ::onnx::OpSchemaRegistry::Instance(), &shapeData,
+                                           ::onnx::Version::IR_VERSION);
+  for (NodeProto &node : *graph.mutable_node())
+    inferNode(node, context);
+
+  // The declared outputs name their dimensions.
+  for (ValueInfoProto &output : *graph.mutable_output())
+    if (auto it = declared.find(output.name()); it != declared.end())
+      *output.mutable_type() = it->second;
+  for (NodeProto &node : *graph.mutable_node()) {
+    for (AttributeProto &attr : *node.mutable_attribute())
+      if (attr.has_g())
+        restoreDeclared(*attr.mutable_g(), declared);
+    for (const std::string &output : node.output())
+      if (auto it = types.find(output); it != types.end() && !output.empty()) {
+        ValueInfoProto &value = *graph.add_value_info();
+        value.set_name(output);
+        *value.mutable_type() = *it->second;
+      }
+  }
+}
+
+} // namespace
+
+void inferTypes(ModelProto &model, const OpsetMap &opsets) { Inferrer(model, opsets).run(); }
+
+} // namespace onnxc::importer

@@ -1,0 +1,62 @@
+// RUN: onnx-mlir-opt %s --convert-onnx-to-linalg --canonicalize | FileCheck %s
+
+// 1x1: a plain product, no copy of the input.
+// CHECK-LABEL: func.func @pointwise
+// CHECK-NOT: tensor.pad
+// CHECK: tensor.collapse_shape {{.*}} tensor<?x16x7x7xf32> into tensor<?x16x49xf32>
+// CHECK-COUNT-1: linalg.generic
+// CHECK: tensor.expand_shape
+func.func @pointwise(%x: tensor<?x16x7x7xf32>, %w: tensor<8x16x1x1xf32>) -> tensor<?x8x7x7xf32> {
+  %none = onnx.None
+  %0 = onnx.Conv(%x, %w, %none)
+    : (tensor<?x16x7x7xf32>, tensor<8x16x1x1xf32>, none) -> tensor<?x8x7x7xf32>
+  return %0 : tensor<?x8x7x7xf32>
+}
+
+// CHECK-LABEL: func.func @im2col
+// CHECK: tensor.pad %{{.*}} low[0, 0, 1, 1] high[0, 0, 1, 1]
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<1x16x11x11xf32>) outs(%{{.*}} : tensor<1x16x3x3x5x5xf32>)
+// CHECK: tensor<1x144x25xf32>
+// CHECK: "reduction"
+func.func @im2col(%x: tensor<1x16x9x9xf32>, %w: tensor<8x16x3x3xf32>, %b: tensor<8xf32>) -> tensor<1x8x5x5xf32> {
+  %0 = onnx.Conv(%x, %w, %b) {pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 2, 2>}
+    : (tensor<1x16x9x9xf32>, tensor<8x16x3x3xf32>, tensor<8xf32>) -> tensor<1x8x5x5xf32>
+  return %0 : tensor<1x8x5x5xf32>
+}
+
+// CHECK-LABEL: func.func @depthwise
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction"]
+func.func @depthwise(%x: tensor<?x16x?xf32>, %w: tensor<16x1x5xf32>) -> tensor<?x16x?xf32> {
+  %none = onnx.None
+  %0 = onnx.Conv(%x, %w, %none) {auto_pad = "SAME_UPPER", group = 16 : i64}
+    : (tensor<?x16x?xf32>, tensor<16x1x5xf32>, none) -> tensor<?x16x?xf32>
+  return %0 : tensor<?x16x?xf32>
+}
+
+// Taps that do not overlap are permuted, others gathered.
+// CHECK-LABEL: func.func @transposedPermutes
+// CHECK-NOT: tensor.extract %
+// CHECK: return
+func.func @transposedPermutes(%x: tensor<1x8x4x4xf32>, %w: tensor<8x4x2x2xf32>) -> tensor<1x4x8x8xf32> {
+  %none = onnx.None
+  %0 = onnx.ConvTranspose(%x, %w, %none) {strides = array<i64: 2, 2>}
+    : (tensor<1x8x4x4xf32>, tensor<8x4x2x2xf32>, none) -> tensor<1x4x8x8xf32>
+  return %0 : tensor<1x4x8x8xf32>
+}
+
+// CHECK-LABEL: func.func @transposedGathers
+// CHECK: tensor.extract %
+func.func @transposedGathers(%x: tensor<1x8x4xf32>, %w: tensor<8x4x3xf32>) -> tensor<1x4x9xf32> {
+  %none = onnx.None
+  %0 = onnx.ConvTranspose(%x, %w, %none) {strides = array<i64: 2>}
+    : (tensor<1x8x4xf32>, tensor<8x4x3xf32>, none) -> tensor<1x4x9xf32>
+  return %0 : tensor<1x4x9xf32>
+}
+
+// CHECK-LABEL: func.func @quantized
+// CHECK: math.roundeven
+func.func @quantized(%x: tensor<1x3x5x5xui8>, %s: tensor<f32>, %z: tensor<ui8>, %w: tensor<2x3x3x3xi8>, %ws: tensor<2xf32>, %wz: tensor<2xi8>, %b: tensor<2xi32>) -> tensor<1x2x3x3xui8> {
+  %0 = onnx.QLinearConv(%x, %s, %z, %w, %ws, %wz, %s, %z, %b)
+    : (tensor<1x3x5x5xui8>, tensor<f32>, tensor<ui8>, tensor<2x3x3x3xi8>, tensor<2xf32>, tensor<2xi8>, tensor<f32>, tensor<ui8>, tensor<2xi32>) -> tensor<1x2x3x3xui8>
+  return %0 : tensor<1x2x3x3xui8>
+}

@@ -1,0 +1,81 @@
+"""examples/cpp, built against an installed package."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("ONNXC_BUILD") or ROOT / "build")
+
+
+def call(*args):
+    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def cacheEntry(name):
+    for line in (BUILD / "CMakeCache.txt").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return line.split("=", 1)[1]
+    return ""
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    compiler = BUILD / "bin" / "onnxc"
+    if not compiler.exists():
+        pytest.skip(f"{compiler} is not built")
+    prefix, build = tmp_path_factory.mktemp("prefix"), tmp_path_factory.mktemp("example")
+    call("cmake", "--install", BUILD, "--prefix", prefix, "--component", "runtime")
+    call(
+        "cmake", "-S", ROOT / "examples" / "cpp", "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_CXX_COMPILER={cacheEntry('CMAKE_CXX_COMPILER')}", f"-DONNXC_EXECUTABLE={compiler}",
+    )  # fmt: skip
+    call("cmake", "--build", build)
+    return prefix, build
+
+
+def testPrintsWhatOnnxRuntimeFinds(example):
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    _, build = example
+    model = onnx.parser.parse_model((ROOT / "examples" / "cpp" / "iris.onnxtxt").read_text())
+    flowers = np.array([[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5]], np.float32)
+    (expected,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"measures": flowers})
+    names = ["setosa", "versicolor", "virginica"]
+
+    lines = call(build / "iris", build / "iris-model.so").splitlines()
+    assert lines[0] == "input measures: tensor(float) N 4"
+    for i, row in enumerate(expected):
+        assert lines[1 + i] == f"flower {i}: {names[row.argmax()]} ({row.max():.3f})"
+    assert lines[3] == f"again: {expected[0, 0]:.3f}"
+
+
+def testTellsWhatIsWrong(example):
+    _, build = example
+    done = subprocess.run([build / "iris", "/nowhere/model.so"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "/nowhere/model.so" in done.stderr
+
+
+def testTheRuntimeIsSmallAndNeedsNoFramework(example):
+    prefix, _ = example
+    (library,) = {path.resolve() for path in prefix.rglob("libonnxc_runtime.so*")}
+    stripped = prefix / "stripped.so"
+    call("strip", "-o", stripped, library)
+    assert stripped.stat().st_size < 1_000_000
+    needed = {line.split()[0].split(".so")[0] for line in call("ldd", library).splitlines()}
+    system = {"linux-vdso", "libc", "libm", "libstdc++", "libgcc_s", "libdl", "libpthread"}
+    assert {n for n in needed if "ld-linux" not in n} <= system
+
+
+def testTheModelNeedsOnlyLibc(example):
+    _, build = example
+    needed = {
+        line.split("[")[1].rstrip("]") for line in call("readelf", "-d", build / "iris-model.so").splitlines() if "NEEDED" in line
+    }
+    assert needed <= {"libc.so.6", "libm.so.6"}
