@@ -114,6 +114,15 @@ def OutlineKernelsPass : Pass<"onnxc-outline-kernels", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
+def ExpandShapesPass : Pass<"onnxc-expand-shapes", "::mlir::ModuleOp"> {
+  let summary = "Lowers memref.expand_shape with several dynamic sizes in one group";
+  let description = [{
+    Upstream's expand-strided-metadata computes the dynamic size of a group by division and allows one
+    only. Such ops become a memref.reinterpret_cast with the sizes that they carry.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
 def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
   let summary = "Spreads the module's functions over nested modules of about equal size";
   let description = [{

@@ -56,6 +56,8 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
     OpFoldResult position = b.getIndexAttr(0);
     SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
     for (auto [input, part] : llvm::zip(inputs, parts)) {
+      if (hasZero(part))
+        continue;
       SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
       offsets[*axis] = position;
       result = tensor::InsertSliceOp::create(b, loc, input, result, offsets, part, strides);
@@ -73,7 +75,8 @@ struct ExpandPattern : OnnxPattern<onnx::ExpandOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
-    auto target = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+    auto target = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1],
+                                  rankOf(op->getResult(0)));
     if (!target)
       return refuse(op, "needs a shape whose number of elements is known");
     SmallVector<OpFoldResult> dims = getDims(b, loc, input);
@@ -154,7 +157,8 @@ struct TilePattern : OnnxPattern<onnx::TileOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
-    auto repeats = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+    auto repeats =
+        readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1], rankOf(input));
     SmallVector<OpFoldResult> dims = getDims(b, loc, input), sizes;
     if (!repeats || repeats->size() != dims.size())
       return refuse(op, "needs one repeat count for each dimension");

@@ -140,7 +140,7 @@ Value wrapIndex(OpBuilder &b, Location loc, Value index, Value size) {
 }
 
 std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location loc, Value original,
-                                                         Value converted) {
+                                                         Value converted, int64_t count) {
   SmallVector<OpFoldResult> result;
   if (auto constant = getConstantInts(original)) {
     for (int64_t v : *constant)
@@ -148,10 +148,18 @@ std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location 
     return result;
   }
   auto type = tensorType(converted);
-  if (!type || type.getRank() > 1 || !type.hasStaticShape())
+  if (!type || type.getRank() > 1 || (!type.hasStaticShape() && count < 0))
     return std::nullopt;
+  if (type.hasStaticShape()) {
+    count = type.getNumElements();
+  } else {
+    Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                       toIndex(b, loc, getDim(b, loc, converted, 0)),
+                                       constIndex(b, loc, count));
+    runtimeAssert(b, loc, same, "a shape has another number of elements than the model implies");
+  }
   auto scalars = shapeElements(b, loc, converted);
-  for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     SmallVector<Value> indices;
     if (type.getRank() == 1)
       indices.push_back(constIndex(b, loc, i));

@@ -86,7 +86,7 @@ Value takeRanges(OpBuilder &b, Location loc, Value input, ArrayRef<Range> ranges
     isView &= step && *step > 0;
   }
   if (isView)
-    return tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, steps);
+    return extractSlice(b, loc, input, offsets, sizes, steps);
   SmallVector<Value> starts, strides;
   for (const Range &r : ranges) {
     starts.push_back(toIndex(b, loc, r.start));
@@ -189,7 +189,7 @@ struct SplitPattern : OnnxPattern<onnx::SplitOp> {
           strides(dims.size(), b.getIndexAttr(1));
       offsets[*axis] = offset;
       sizes[*axis] = part;
-      results.push_back(tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, strides));
+      results.push_back(extractSlice(b, loc, input, offsets, sizes, strides));
       offset = addIndex(b, loc, offset, part);
     }
     for (auto [result, original] : llvm::zip(results, op->getResults()))

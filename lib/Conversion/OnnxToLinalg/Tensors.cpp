@@ -53,6 +53,17 @@ void replaceOp(ConversionPatternRewriter &rewriter, const OnnxTypeConverter &typ
   rewriter.replaceOp(op, results);
 }
 
+bool hasZero(ArrayRef<OpFoldResult> sizes) {
+  return llvm::any_of(sizes, [](OpFoldResult size) { return isConstantIntValue(size, 0); });
+}
+
+Value extractSlice(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> offsets,
+                   ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+  if (hasZero(sizes))
+    return emptyTensor(b, loc, sizes, onnxElem(tensor));
+  return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes, strides);
+}
+
 static bool sameSize(OpFoldResult x, OpFoldResult y) {
   if (isEqualConstantIntOrValue(x, y))
     return true;
@@ -138,8 +149,7 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
       made && result.hasStaticShape() &&
       result.getNumElements() == static_cast<int64_t>(made.getElements().size()))
     return fromElements(b, loc, result, made.getElements());
-  if (llvm::any_of(from, [](OpFoldResult s) { return isConstantIntValue(s, 0); }) ||
-      llvm::any_of(sizes, [](OpFoldResult s) { return isConstantIntValue(s, 0); }))
+  if (hasZero(from) || hasZero(sizes))
     return emptyTensor(b, loc, sizes, elem);
 
   if (from.empty() || sizes.empty()) { // all sizes are 1
