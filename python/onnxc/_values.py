@@ -76,11 +76,16 @@ def elem_type_of(dtype):
 
 
 def tensor_from_array(array):
+    elem_type = _BY_DTYPE.get(array.dtype)
+    if elem_type is not None:  # of native byte order
+        try:
+            return Value.from_buffer(array, elem_type)
+        except ValueError:  # not contiguous, or not aligned
+            return Value.from_buffer(np.require(array, None, ["C", "A"]), elem_type)
     elem_type = elem_type_of(array.dtype)
     if elem_type == STRING:
         return Value.from_strings(array.ravel().tolist(), list(array.shape))
-    if not (array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative):
-        array = np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+    array = np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
     if elem_type >= FIRST_OF_ML_DTYPES:
         array = array.view(f"u{array.itemsize}")  # the buffer protocol lacks these types
     return Value.from_buffer(array, elem_type)
@@ -118,6 +123,8 @@ def _inside(type_):
 
 def to_value(obj, type_):
     """A value for an input of the given ONNX type."""
+    if type(obj) is np.ndarray and type_.startswith("tensor("):
+        return tensor_from_array(obj)
     if isinstance(obj, Value):
         return obj
     value = getattr(obj, "_value", None)
