@@ -1,7 +1,9 @@
 """onnxc run and onnxc inspect on models that need no compiler."""
 
 import json
+import os
 import subprocess
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -149,6 +151,13 @@ def testBadFiles(handWritten, tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     assert name in call("run", handWritten("Features"), "--random", "--input", f"a={path}", status=1)
+
+
+def testTheModuleIsTheCommand(handWritten):
+    environment = dict(os.environ, PYTHONPATH=str(BUILD / "python"))
+    command = [sys.executable, "-m", "onnxc", "inspect", handWritten("Features")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0 and "doubled: tensor(float)" in done.stdout, done.stderr
 
 
 def testInspectSharedObject(handWritten):

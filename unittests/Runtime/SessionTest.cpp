@@ -196,6 +196,28 @@ TEST(Session, FromMemory) {
   expectError(ErrorCode::LoadFailed, {"not a compiled model"}, [] { Session("garbage", size_t(7)); });
 }
 
+TEST(Session, AModelThatIsReplacedWhileLoaded) {
+  fs::path file = fs::path(testing::TempDir()) / ("onnxc-replaced-" + std::to_string(getpid()) + ".so");
+  fs::copy(modelPath("Features"), file);
+  Session before(file);
+  EXPECT_EQ(before.inputs().size(), 3u);
+  fs::copy(modelPath("Identity"), file.string() + ".new");
+  fs::rename(file.string() + ".new", file);
+  Session after(file);
+  EXPECT_GT(after.inputs().size(), 3u);
+  EXPECT_EQ(before.run(feeds(1))[0].data<float>()[0], 2);
+  fs::remove(file);
+
+  auto load = [](const char *name) {
+    std::ifstream in(modelPath(name), std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    return Session(bytes.data(), bytes.size());
+  };
+  Session first = load("Features"), second = load("Identity");
+  EXPECT_EQ(first.inputs().size(), 3u);
+  EXPECT_GT(second.inputs().size(), 3u);
+}
+
 TEST(Session, BadFiles) {
   auto code = ErrorCode::LoadFailed;
   fs::path folder = fs::path(testing::TempDir()) / ("onnxc-bad-" + std::to_string(getpid()));

@@ -114,15 +114,6 @@ def OutlineKernelsPass : Pass<"onnxc-outline-kernels", "::mlir::ModuleOp"> {
                            "::mlir::func::FuncDialect"];
 }
 
-def ExpandShapesPass : Pass<"onnxc-expand-shapes", "::mlir::ModuleOp"> {
-  let summary = "Lowers memref.expand_shape with several dynamic sizes in one group";
-  let description = [{
-    Upstream's expand-strided-metadata computes the dynamic size of a group by division and allows one
-    only. Such ops become a memref.reinterpret_cast with the sizes that they carry.
-  }];
-  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
-}
-
 def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
   let summary = "Spreads the module's functions over nested modules of about equal size";
   let description = [{
@@ -132,6 +123,14 @@ def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
   let options = [
     Option<"parts", "parts", "unsigned", "2", "Number of nested modules with kernels">,
   ];
+}
+
+def ExpandReshapesPass : Pass<"onnxc-expand-reshapes"> {
+  let summary = "Writes memref.expand_shape with several unknown sizes in a group as memref.reinterpret_cast";
+  let description = [{
+    expand-strided-metadata of LLVM 22 handles one unknown size a group only (it crashes on two).
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
 }
 
 def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {

@@ -77,7 +77,7 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 2. Down to LLVM.
   part.addPass(createConvertVectorToSCFPass());
   part.addPass(createSCFToControlFlowPass());
-  part.addPass(createExpandShapesPass());
+  part.addPass(createExpandReshapesPass());
   part.addPass(memref::createExpandStridedMetadataPass());
   part.addPass(createLowerAffinePass());
   part.addPass(arith::createArithExpandOpsPass());

@@ -63,7 +63,7 @@ struct YieldPattern : OnnxPattern<onnx::YieldOp> {
     SmallVector<Value> values(adaptor.getOperands());
     if (isa<scf::IfOp>(parent)) {
       for (auto [value, type] : llvm::zip_equal(values, parent->getResultTypes()))
-        value = castTensor(rewriter, loc, value, type);
+        value = castBranch(rewriter, loc, value, cast<RankedTensorType>(type));
       rewriter.replaceOpWithNewOp<scf::YieldOp>(op, values);
       return success();
     }
@@ -92,6 +92,23 @@ struct YieldPattern : OnnxPattern<onnx::YieldOp> {
   }
 
 private:
+  /// Shape inference gives an If whose branches differ in rank the rank of one of them.
+  static Value castBranch(OpBuilder &b, Location loc, Value value, RankedTensorType type) {
+    if (rankOf(value) == type.getRank())
+      return castTensor(b, loc, value, type);
+    auto from = cast<RankedTensorType>(value.getType());
+    if (from.hasStaticShape() && type.hasStaticShape() &&
+        from.getNumElements() == type.getNumElements())
+      return reshapeTo(b, loc, value, getAsIndexOpFoldResult(b.getContext(), type.getShape()));
+    Value never = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+    runtimeAssert(b, loc, never,
+                  "If: this branch gives another rank than the rest of the model is made for");
+    SmallVector<OpFoldResult> sizes;
+    for (int64_t dim : type.getShape())
+      sizes.push_back(b.getIndexAttr(ShapedType::isDynamic(dim) ? 0 : dim));
+    return castTensor(b, loc, emptyTensor(b, loc, sizes, type.getElementType()), type);
+  }
+
   static Value addOne(OpBuilder &b, Location loc, Value index) {
     return arith::AddIOp::create(b, loc, index, constIndex(b, loc, 1));
   }

@@ -1,5 +1,6 @@
 // The pass: runs all families in one dialect conversion and lists every operator
 // that none of them converts.
+#include "Microsoft.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 #include "onnxc/Conversion/Passes.h"
@@ -29,7 +30,7 @@ PopulateFn *const kFamilies[] = {
     populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
     populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
-    populateSignalPatterns,
+    populateSignalPatterns, populateMicrosoftPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {

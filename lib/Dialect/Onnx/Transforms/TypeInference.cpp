@@ -61,6 +61,23 @@ LogicalResult TypeInference::refineResult(Operation *op, unsigned index, Type in
   return success();
 }
 
+static bool isOneElementVector(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() == 1 && tensor.getDimSize(0) == 1;
+}
+
+/// ONNX's inference refuses vectors of one element, which other implementations take for scalars.
+LogicalResult TypeInference::inferRange(Operation *op) {
+  auto start = dyn_cast<TensorType>(op->getOperand(0).getType());
+  if (!start)
+    return op->emitError("the operands of Range are not tensors");
+  Type type = RankedTensorType::get({ShapedType::kDynamic}, start.getElementType());
+  if (failed(refineResult(op, 0, type)))
+    return failure();
+  state.inferContents(op);
+  return success();
+}
+
 LogicalResult TypeInference::inferOp(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>() || op->hasTrait<OpTrait::IsTerminator>())
     return success();
@@ -74,6 +91,9 @@ LogicalResult TypeInference::inferOp(Operation *op) {
     return inferSequenceMap(op);
   if (!isa<OnnxOpInterface>(op))
     return success();
+
+  if (isa<RangeOp>(op) && llvm::any_of(op->getOperandTypes(), isOneElementVector))
+    return inferRange(op);
 
   SymbolicInference symbols;
   symbols.shapeOf = [&](Value value) { return state.shapeOf(value); };
@@ -115,6 +135,28 @@ LogicalResult TypeInference::inferOp(Operation *op) {
 
 //===-- If ------------------------------------------------------------------===//
 
+/// PyTorch's x.squeeze(axis) on a dynamic size is exported as an If with a Squeeze in one
+/// branch and x itself in the other, of another rank. What follows is made for one rank only, that of the
+/// squeezed value; the lowering ends the run should the other branch be taken.
+/// A scalar in one branch and a tensor of one element in the other are given the higher rank, which
+/// broadcasts alike.
+static Type reconcileRanks(Value a, Value b) {
+  auto x = dyn_cast<RankedTensorType>(a.getType()), y = dyn_cast<RankedTensorType>(b.getType());
+  if (x && y && x.hasStaticShape() && y.hasStaticShape() && x.getNumElements() == 1 &&
+      y.getNumElements() == 1)
+    return x.getRank() > y.getRank() ? x : y;
+  auto sourceOf = [](Value value) {
+    while (auto identity = value.getDefiningOp<IdentityOp>())
+      value = identity.getInput();
+    return value;
+  };
+  for (auto [one, other] : {std::pair(a, b), std::pair(b, a)})
+    if (auto squeeze = sourceOf(one).getDefiningOp<SqueezeOp>())
+      if (squeeze.getData() == sourceOf(other))
+        return one.getType();
+  return {};
+}
+
 LogicalResult TypeInference::inferIf(Operation *op) {
   for (Region &region : op->getRegions())
     if (failed(inferBlock(region.front())))
@@ -133,6 +175,9 @@ LogicalResult TypeInference::inferIf(Operation *op) {
       joined = cond->constant->ints()[0] ? a : b;
     else
       joined = joinTypes(a, b);
+    if (isa_and_nonnull<UnrankedTensorType>(joined))
+      if (Type squeezed = reconcileRanks(thenYield->getOperand(i), elseYield->getOperand(i)))
+        joined = squeezed;
     if (!joined)
       return op->emitError("output ") << i << " is " << a << " in one branch and " << b
                                       << " in the other";

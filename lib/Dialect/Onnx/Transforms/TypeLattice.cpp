@@ -42,6 +42,9 @@ Type combine(Type a, Type b, llvm::function_ref<Type(TensorType, TensorType)> on
 
 Type refineType(Type declared, Type inferred, Conflict &conflict) {
   conflict = Conflict::None;
+  // A value declared to be there although an optional might hold none.
+  if (auto opt = dyn_cast<OptType>(inferred); opt && !isa<OptType>(declared))
+    return refineType(declared, opt.getElementType(), conflict);
   Type result = combine(declared, inferred, [&](TensorType x, TensorType y) -> Type {
     if (!x.hasRank())
       return y;
@@ -66,6 +69,12 @@ Type refineType(Type declared, Type inferred, Conflict &conflict) {
 }
 
 Type joinTypes(Type a, Type b) {
+  // A value where an optional may stand is one.
+  auto optA = dyn_cast<OptType>(a), optB = dyn_cast<OptType>(b);
+  if (static_cast<bool>(optA) != static_cast<bool>(optB)) {
+    Type element = optA ? joinTypes(optA.getElementType(), b) : joinTypes(a, optB.getElementType());
+    return element ? OptType::get(a.getContext(), element) : Type();
+  }
   return combine(a, b, [](TensorType x, TensorType y) -> Type {
     if (!x.hasRank() || !y.hasRank() || x.getRank() != y.getRank())
       return UnrankedTensorType::get(x.getElementType());

@@ -22,6 +22,7 @@ public:
 
 private:
   mlir::LogicalResult refineResult(mlir::Operation *op, unsigned index, mlir::Type inferred);
+  mlir::LogicalResult inferRange(mlir::Operation *op);
   mlir::LogicalResult inferIf(mlir::Operation *op);
   mlir::LogicalResult inferLoop(mlir::Operation *op);
   mlir::LogicalResult inferScan(mlir::Operation *op);
