@@ -92,10 +92,16 @@ Dim DimAnalysis::multiply(Dim a, Dim b) {
   return expression("mul", {std::min(a, b), std::max(a, b)});
 }
 
+static std::string limitKey(Dim part) { return "limit of," + std::to_string(part); }
+
 Dim DimAnalysis::broadcast(Dim a, Dim b) {
   if (a == b || b == 1)
     return a;
   if (a == 1)
+    return b;
+  if (auto it = expressions.find(limitKey(b)); it != expressions.end() && it->second == a)
+    return a;
+  if (auto it = expressions.find(limitKey(a)); it != expressions.end() && it->second == b)
     return b;
   if (isConstant(a) || isConstant(b)) // a constant other than 1 decides
     return isConstant(a) ? a : b;
@@ -322,7 +328,12 @@ bool DimAnalysis::inferMovement(Operation *op, Dims &dims) {
       }
       if (from == 0 && (to == size || (isConstant(to) && to >= INT32_MAX)))
         return size;
-      return expression("slice", {size, from, to});
+      Dim part = expression("slice", {size, from, to});
+      // min(size, to) with a constant size, as of a table of positions: where it meets `to`
+      // itself, broadcasting is valid only if they are equal.
+      if (from == 0 && isConstant(size) && size > 1)
+        expressions.try_emplace(limitKey(part), to);
+      return part;
     };
     for (auto [k, axis] : llvm::enumerate(*axes)) {
       auto d = normalizeAxis(axis, rank);

@@ -172,16 +172,17 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
     expand.push_back(range(g.dst, g.dstEnd));
     ArrayRef<OpFoldResult> src = ArrayRef(from).slice(g.src, g.srcEnd - g.src);
     ArrayRef<OpFoldResult> dst = sizes.slice(g.dst, g.dstEnd - g.dst);
-    auto s = getConstantIntValue(productIndex(b, loc, src));
+    OpFoldResult srcProduct = productIndex(b, loc, src);
+    auto s = getConstantIntValue(srcProduct);
     OpFoldResult dstProduct = productIndex(b, loc, dst);
     auto d = getConstantIntValue(dstProduct);
     collapsed.push_back(s.value_or(ShapedType::kDynamic));
     expandable.push_back(d.value_or(ShapedType::kDynamic));
-    bool same = (s && d) || (src.size() == 1 && dst.size() == 1 && sameSize(src[0], dst[0]));
+    bool same = (s && d) || sameSize(srcProduct, dstProduct);
     if (!same && !d) // otherwise the cast below checks
       runtimeAssert(b, loc,
                     arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                          toIndex(b, loc, productIndex(b, loc, src)),
+                                          toIndex(b, loc, srcProduct),
                                           toIndex(b, loc, dstProduct)),
                     "Reshape: the sizes do not fit the number of elements");
   }

@@ -2,7 +2,7 @@
 
 // All operators that cannot be converted are listed at once.
 func.func @two(%x: tensor<2x3xf32>) -> tensor<?x?x?xf32> {
-  // expected-error @+1 {{'onnx.Custom' op is not supported}}
+  // expected-error @+1 {{'onnx.Custom' op operator Magic of domain acme is not supported}}
   %0 = onnx.Custom "acme" : "Magic"(%x) {} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   %axis = onnx.Constant dense<7> : tensor<1xi64>
   // expected-error @+1 {{'onnx.Unsqueeze' op has an axis outside of the result's rank}}
