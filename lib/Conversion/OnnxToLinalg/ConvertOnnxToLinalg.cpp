@@ -113,6 +113,8 @@ struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> 
     // onnx ops are left "unknown", so that one failure does not hide the others.
     ConversionConfig config;
     config.foldingMode = DialectConversionFoldingMode::Never;
+    // Values between a converted operator and one that is not are reported below, by the latter's name.
+    config.buildMaterializations = false;
     DenseSet<Operation *> left;
     config.unlegalizedOps = &left;
     if (failed(applyPartialConversion(getOperation(), target, std::move(patterns), config)))

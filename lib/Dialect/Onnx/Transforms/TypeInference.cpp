@@ -20,8 +20,10 @@ LogicalResult TypeInference::inferBlock(Block &block) {
   for (Operation &op : llvm::make_early_inc_range(block)) {
     if (failed(inferOp(&op)))
       return failure();
-    if (!trial && replaceByConstants(&op))
+    if (!trial && replaceByConstants(&op)) {
+      state.forget(&op);
       op.erase();
+    }
   }
   return success();
 }
