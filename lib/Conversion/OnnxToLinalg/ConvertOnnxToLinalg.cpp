@@ -34,10 +34,14 @@ PopulateFn *const kFamilies[] = {
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
-  // Writes the ONNX types of a function's arguments and results into it.
+  // Writes the ONNX types of a function's arguments and results into it, and for bufferization that
+  // the inputs are the caller's, not to be written to.
   static void keepTypes(func::FuncOp function) {
-    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       function.setArgAttr(i, "onnx.type", TypeAttr::get(type));
+      function.setArgAttr(i, "bufferization.writable",
+                          BoolAttr::get(function.getContext(), false));
+    }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
       function.setResultAttr(i, "onnx.type", TypeAttr::get(type));
   }
