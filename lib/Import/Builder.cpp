@@ -1,6 +1,7 @@
 #include "Builder.h"
 
 #include "Constants.h"
+#include "TypeInference.h"
 #include "Types.h"
 
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
@@ -73,13 +74,19 @@ Type GraphBuilder::knownType(Scope &scope, const std::string &name) {
   return it == scope.types.end() ? Type() : toMlirType(*it->second, context);
 }
 
-// Where inference found nothing, the schema still says much: an output that
-// shares its type variable with an input, or that has only one type.
-Type GraphBuilder::resultType(Scope &scope, const NodeProto &node, int i, ValueRange operands) {
+// Where the inference of the whole model found nothing (it skips some
+// subgraphs), that of the node may, and the schema still says much: an output
+// that shares its type variable with an input, or that has only one type.
+Type GraphBuilder::resultType(Scope &scope, NodeProto &node, int i, ValueRange operands) {
   if (node.output(i).empty())
     return NoneType::get(context);
   if (Type known = knownType(scope, node.output(i)))
     return known;
+  std::vector<TypeProto> inputTypes;
+  for (Value operand : operands)
+    inputTypes.push_back(fromMlirType(operand.getType()));
+  if (Type inferred = toMlirType(inferOutputTypes(node, inputTypes)[size_t(i)], context))
+    return inferred;
   const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
       node.op_type(), isStandardDomain(node.domain()) ? int(newestOpsets().at(node.domain())) : 1,
       node.domain());

@@ -63,7 +63,7 @@ private:
   mlir::Value makeConstant(mlir::OpBuilder &builder, TensorProto &tensor, mlir::Location loc);
   /// The type that inference or the model gives; null if neither does.
   mlir::Type knownType(Scope &scope, const std::string &name);
-  mlir::Type resultType(Scope &scope, const NodeProto &node, int i, mlir::ValueRange operands);
+  mlir::Type resultType(Scope &scope, NodeProto &node, int i, mlir::ValueRange operands);
   mlir::Attribute convertAttribute(AttributeProto &attr);
   mlir::Location location(llvm::StringRef kind, llvm::StringRef name, unsigned index);
 };
