@@ -7,8 +7,9 @@
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Compiler/InitAll.h"
 #include "onnxc/Conversion/Passes.h"
-//#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "onnxc/Import/Import.h"
+#include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -26,7 +27,7 @@ LogicalResult writeText(Location loc, StringRef output, llvm::function_ref<void(
   llvm::SmallString<256> temporary;
   int descriptor;
   std::error_code error =
-      llvm::sys::fs::createUniqueFile(output + ".%%%%%%.tmp", descriptor, temporary);
+      llvm::sys::fs::createUniqueFile(temporaryPrefix(output) + ".%%%%%%.tmp", descriptor, temporary);
   if (error)
     return emitError(loc) << "cannot write " << output << ": " << error.message();
   {
@@ -37,7 +38,7 @@ LogicalResult writeText(Location loc, StringRef output, llvm::function_ref<void(
     os.clear_error();
   }
   if (!error)
-    error = llvm::sys::fs::rename(temporary, output);
+    error = moveToOutput(temporary, output);
   if (!error)
     return success();
   (void)llvm::sys::fs::remove(temporary);
@@ -140,9 +141,9 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
 
   // 2. Graph passes on the onnx dialect.
   if (failed(driver.run("onnx", [&](OpPassManager &pm) {
-//        onnx::OnnxPipelineOptions graph;
-//        graph.optimize = options.optLevel > 0;
-//        onnx::buildOnnxPipeline(pm, graph);
+        onnx::OnnxPipelineOptions graph;
+        graph.optimize = options.optLevel > 0;
+        onnx::buildOnnxPipeline(pm, graph);
       })))
     return failure();
   if (options.phase == Phase::Onnx)

@@ -3,6 +3,7 @@
 #include "onnxc/Conversion/Passes.h"
 
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "onnxc/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -34,6 +35,7 @@ void onnxc::registerAllPasses() {
   mlir::tensor::registerTensorPasses();
   mlir::vector::registerVectorPasses();
 
+  onnx::registerOnnxTransforms();
   registerCodegenPasses();
   registerConvertOnnxToLinalg();
 }

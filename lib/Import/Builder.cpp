@@ -10,6 +10,8 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <map>
+
 using namespace mlir;
 
 namespace onnxc::importer {
@@ -317,8 +319,10 @@ void GraphBuilder::buildNode(Scope &scope, NodeProto &node, Location loc) {
   for (int i = 0; i < inputs; ++i)
     state.operands.push_back(hasInput(node, i) ? lookup(scope, node.input(i)) : none(scope));
   SmallVector<Value> operands(state.operands.begin(), state.operands.end());
-  // Regions are in the order of their attributes' names.
-  for (const auto &[attrName, attrSchema] : schema->attributes()) {
+  // Regions are in the reverse order of their attributes' names: then_branch before else_branch.
+  std::map<std::string, ::onnx::OpSchema::Attribute, std::greater<>> schemaAttrs(
+      schema->attributes().begin(), schema->attributes().end());
+  for (const auto &[attrName, attrSchema] : schemaAttrs) {
     AttributeProto *attr = findAttribute(node, attrName);
     if (attrSchema.type == AttributeProto::GRAPH) {
       Region *region = state.addRegion();

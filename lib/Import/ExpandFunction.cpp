@@ -11,6 +11,8 @@
 #include "onnx/defs/function.h"
 #include "onnx/defs/schema.h"
 
+#include <map>
+
 using namespace mlir;
 
 namespace onnxc {
@@ -117,8 +119,11 @@ NodeProto NodeExporter::run() {
     node.add_output(onnx::isNone(result) ? "" : "onnxc_out" + std::to_string(i));
   while (node.output_size() && node.output(node.output_size() - 1).empty())
     node.mutable_output()->RemoveLast();
+  // Regions are in the reverse order of their attributes' names.
+  std::map<std::string, ::onnx::OpSchema::Attribute, std::greater<>> attributes(
+      schema.attributes().begin(), schema.attributes().end());
   unsigned region = 0;
-  for (const auto &[name, attrSchema] : schema.attributes()) {
+  for (const auto &[name, attrSchema] : attributes) {
     if (attrSchema.type == AttributeProto::GRAPH) {
       Region &body = op->getRegion(region++);
       if (!body.empty())

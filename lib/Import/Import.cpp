@@ -6,6 +6,8 @@
 #include "TypeInference.h"
 #include "Upgrade.h"
 
+#include "onnxc/Schema/MicrosoftSchemas.h"
+
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
 
 #include "onnx/inliner/inliner.h"
@@ -99,6 +101,8 @@ OwningOpRef<ModuleOp> importWith(Load load, StringRef file, const std::string &f
   context.loadDialect<onnx::OnnxDialect, func::FuncDialect>();
   Location loc = FileLineColLoc::get(&context, file, 0, 0);
   try {
+    newestOpsets(); // before other domains join the registry
+    registerMicrosoftSchemas();
     ModelProto model = load();
     OwningOpRef<ModuleOp> module = buildModule(model, file, folder, options, context);
     if (failed(verify(*module)))

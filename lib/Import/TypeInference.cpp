@@ -1,5 +1,7 @@
 #include "TypeInference.h"
 
+#include "onnxc/Schema/MicrosoftSchemas.h"
+
 #include "onnx/defs/data_propagators.h"
 #include "onnx/shape_inference/implementation.h"
 
@@ -80,6 +82,7 @@ public:
     for (const auto &[domain, version] : opsets)
       imports[domain] = int(version);
     imports[internalDomain] = 1;
+    imports[microsoftDomain] = 1;
     for (const FunctionProto &function : model.functions())
       functions.insert({function.domain() + ":" + function.name() +
                             (function.overload().empty() ? "" : ":" + function.overload()),

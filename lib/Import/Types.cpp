@@ -68,7 +68,9 @@ ArrayAttr dimNames(const TypeProto &type, MLIRContext *context) {
   SmallVector<Attribute> names;
   if (const auto *shape = tensorShape(&type))
     for (const auto &dim : shape->dim())
-      names.push_back(builder.getStringAttr(dim.has_dim_value() ? "" : dim.dim_param()));
+      // Some exporters call every unknown size "?": that is no name, and says nothing of equality.
+      names.push_back(builder.getStringAttr(
+          dim.has_dim_value() || dim.dim_param() == "?" ? "" : dim.dim_param()));
   return builder.getArrayAttr(names);
 }
 

@@ -36,6 +36,9 @@ Value fromBuffer(nb::handle object, int elementType) {
   if (static_cast<size_t>(view->itemsize) != elementSize(type))
     invalid("a buffer with elements of " + std::to_string(view->itemsize) + " bytes for a tensor of " +
             elementTypeName(type));
+  size_t align = std::min<size_t>(elementSize(type), 8);
+  if (reinterpret_cast<uintptr_t>(view->buf) % align != 0)
+    throw nb::value_error("the buffer is not aligned to its elements");
   std::vector<int64_t> shape(view->shape, view->shape + view->ndim);
   return Value::tensor(type, std::move(shape), view->buf, std::move(owner));
 }

@@ -61,7 +61,8 @@ Taps tapsOf(const Sampler &s, int32_t d, double normalized) {
   if (s.mode == Mode::Nearest)
     x = nearbyint(x);
   double low = s.alignCorners ? 0 : -0.5, high = s.alignCorners ? n - 1 : n - 0.5;
-  if (x < low || x > high) {
+  // Cubic taps reach over the border by themselves.
+  if (s.mode != Mode::Cubic && (x < low || x > high)) {
     if (s.padding == Padding::Border)
       x = x < 0 ? 0 : x > n - 1 ? n - 1 : x;
     else if (s.padding == Padding::Reflection)
@@ -101,14 +102,35 @@ Taps tapsOf(const Sampler &s, int32_t d, double normalized) {
   return taps;
 }
 
-template <typename T> double sample(const T *image, const Taps *taps, int32_t rank, int64_t offset) {
-  if (rank == 0)
-    return static_cast<double>(image[offset]);
-  double sum = 0;
-  for (int i = 0; i < taps->count; ++i)
-    if (taps->offsets[i] >= 0)
-      sum += taps->weights[i] * sample(image, taps + 1, rank - 1, offset + taps->offsets[i]);
-  return sum;
+// The taps of all dimensions multiplied out, zeros left out.
+struct Products {
+  int count;
+  int64_t offsets[1024];
+  double weights[1024];
+};
+
+void multiplyOut(const Taps *taps, int32_t rank, Products &products) {
+  products.count = 1;
+  products.offsets[0] = 0;
+  products.weights[0] = 1;
+  for (int32_t d = 0; d < rank; ++d) {
+    // Backwards, so that what is read is not yet overwritten.
+    int taken = 0, next = products.count * taps[d].count;
+    for (int i = products.count - 1; i >= 0; --i) {
+      int64_t offset = products.offsets[i];
+      double weight = products.weights[i];
+      for (int t = taps[d].count - 1; t >= 0; --t)
+        if (taps[d].offsets[t] >= 0) {
+          --next;
+          ++taken;
+          products.offsets[next] = offset + taps[d].offsets[t];
+          products.weights[next] = weight * taps[d].weights[t];
+        }
+    }
+    memmove(products.offsets, products.offsets + next, static_cast<size_t>(taken) * sizeof(int64_t));
+    memmove(products.weights, products.weights + next, static_cast<size_t>(taken) * sizeof(double));
+    products.count = taken;
+  }
 }
 
 } // namespace
@@ -156,11 +178,16 @@ ONNXC_KERNEL(GridSample) {
     parallelFor(ctx, dims.sizes[0] * points, static_cast<double>(channels) * 20, [=](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) {
         Taps taps[kMaxSpatial];
+        Products products;
         for (int32_t d = 0; d < s.rank; ++d) // the innermost dimension comes first
           taps[d] = tapsOf(s, d, coordinates[p * s.rank + s.rank - 1 - d]);
+        multiplyOut(taps, s.rank, products);
         int64_t batch = p / points;
         for (int64_t c = 0; c < channels; ++c) {
-          double value = sample(from + (batch * channels + c) * imageSize, taps, s.rank, 0);
+          const T *image = from + (batch * channels + c) * imageSize;
+          double value = 0;
+          for (int i = 0; i < products.count; ++i)
+            value += products.weights[i] * static_cast<double>(image[products.offsets[i]]);
           static_cast<T *>(to)[(batch * channels + c) * points + p % points] = static_cast<T>(static_cast<Acc<T>>(value));
         }
       }

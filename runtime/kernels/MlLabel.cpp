@@ -138,13 +138,14 @@ ONNXC_KERNEL(OneHotEncoder) {
   dims.push(categories.size);
   auto *to = static_cast<float *>(prepareOut(ctx, out[0], dims));
   int64_t n = onnxc_num_elements(&x);
+  memset(to, 0, static_cast<size_t>(n * categories.size) * sizeof(float));
   for (int64_t i = 0; i < n; ++i) {
     auto integer = strings ? 0 : static_cast<int64_t>(numberAt(ctx, x, i));
     int64_t at = lookup.find(strings ? dataOf<char>(x) + i * 8 : reinterpret_cast<const char *>(&integer));
     if (at < 0 && !allowUnknown)
       onnxc_fail(ctx, "OneHotEncoder: element %lld is not a known category", static_cast<long long>(i));
-    for (int64_t c = 0; c < categories.size; ++c)
-      to[i * categories.size + c] = c == at;
+    if (at >= 0)
+      to[i * categories.size + at] = 1;
   }
   return 0;
 }

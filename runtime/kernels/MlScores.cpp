@@ -16,7 +16,8 @@ PostTransform onnxc_k::postTransformOf(onnxc_ctx *ctx, const onnxc_attrs *attrs)
     return PostTransform::SoftmaxZero;
   if (attrIs(attrs, "post_transform", "PROBIT"))
     return PostTransform::Probit;
-  onnxc_fail(ctx, "post_transform '%s' is not known", onnxc_attr_string(attrs, "post_transform")->data);
+  const onnxc_str *name = onnxc_attr_string(attrs, "post_transform");
+  onnxc_fail(ctx, "post_transform '%.*s' is not known", static_cast<int>(name->size), name->data);
 }
 
 // The inverse of the standard normal distribution function: a rational start

@@ -39,15 +39,17 @@ const TreeLeaf &findLeaf(const TreeEnsemble &trees, int64_t root, const double *
 
 } // namespace
 
-void onnxc_k::checkTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t columns) {
+namespace {
+
+// Ends the run unless every index is in range and every tree ends.
+void checkTrees(onnxc_ctx *ctx, const TreeEnsemble &trees) {
   for (int64_t i = 0; i < trees.numNodes; ++i) {
     const TreeNode &node = trees.nodes[i];
-    bool valid = node.feature >= 0 && node.feature < columns;
+    bool valid = node.feature >= 0;
     for (int64_t next : {node.whenTrue, node.whenFalse})
       valid &= next >= 0 ? next < trees.numNodes : ~next < trees.numLeaves;
     if (!valid)
-      onnxc_fail(ctx, "tree node %lld refers to what is not there (the input has %lld columns)",
-                 static_cast<long long>(i), static_cast<long long>(columns));
+      onnxc_fail(ctx, "tree node %lld refers to what is not there", static_cast<long long>(i));
   }
   // A cycle would never end: children that come before their parent are followed
   // only as far as there are nodes.
@@ -74,6 +76,33 @@ void onnxc_k::checkTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t colu
                  static_cast<long long>(trees.numTargets));
 }
 
+} // namespace
+
+const TreeEnsemble *onnxc_k::keptTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs) {
+  return static_cast<const TreeEnsemble *>(onnxc_kept(ctx, attrs));
+}
+
+const TreeEnsemble *onnxc_k::keepTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const TreeEnsemble &trees) {
+  checkTrees(ctx, trees);
+  auto *copy = scratch<TreeEnsemble>(ctx, 1);
+  *copy = trees;
+  for (int64_t i = 0; i < trees.numNodes; ++i)
+    copy->maxFeature = std::max(copy->maxFeature, trees.nodes[i].feature);
+  for (const void *part : {static_cast<const void *>(trees.nodes), static_cast<const void *>(trees.leaves),
+                           static_cast<const void *>(trees.weights), static_cast<const void *>(trees.roots),
+                           static_cast<const void *>(trees.members), static_cast<const void *>(trees.baseValues)})
+    if (part)
+      onnxc_keep(ctx, nullptr, const_cast<void *>(part));
+  onnxc_keep(ctx, attrs, copy);
+  return copy;
+}
+
+void onnxc_k::checkColumns(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t columns) {
+  if (trees.numNodes > 0 && trees.maxFeature >= columns)
+    onnxc_fail(ctx, "the trees read column %lld, the input has %lld columns", static_cast<long long>(trees.maxFeature),
+               static_cast<long long>(columns));
+}
+
 void onnxc_k::evaluateTrees(const TreeEnsemble &trees, const double *row, double *scores, bool *scored) {
   for (int64_t t = 0; t < trees.numTargets; ++t) {
     scores[t] = 0;
@@ -98,10 +127,10 @@ void onnxc_k::evaluateTrees(const TreeEnsemble &trees, const double *row, double
       scores[t] /= static_cast<double>(trees.numRoots);
 }
 
-void onnxc_k::regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, const double *baseValues, int64_t numBase,
-                           PostTransform transform, const onnxc_tensor &x, onnxc_tensor &out) {
+void onnxc_k::regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, PostTransform transform, const onnxc_tensor &x,
+                           onnxc_tensor &out) {
   Rows rows = rowsOf(ctx, x);
-  checkTrees(ctx, trees, rows.columns);
+  checkColumns(ctx, trees, rows.columns);
   Dims dims;
   dims.push(rows.count);
   dims.push(trees.numTargets);
@@ -114,8 +143,8 @@ void onnxc_k::regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, const doub
     for (int64_t n = begin; n < end; ++n) {
       loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
       evaluateTrees(trees, row, scores, scored);
-      for (int64_t t = 0; t < trees.numTargets && numBase > 0; ++t)
-        scores[t] += baseValues[numBase == 1 ? 0 : std::min(t, numBase - 1)];
+      for (int64_t t = 0; t < trees.numTargets && trees.numBase > 0; ++t)
+        scores[t] += trees.baseValues[std::min(t, trees.numBase - 1)];
       applyPostTransform(transform, scores, trees.numTargets);
       for (int64_t t = 0; t < trees.numTargets; ++t)
         storeScore(*to, n * trees.numTargets + t, scores[t]);
@@ -125,7 +154,12 @@ void onnxc_k::regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, const doub
   });
 }
 
-ONNXC_KERNEL(TreeEnsemble) {
+namespace {
+
+// Tensor attributes follow the input in alphabetical order.
+enum { kX, kLeafWeights, kMembership, kHitRates, kModes, kSplits };
+
+const TreeEnsemble *loadTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, int32_t numIn, const onnxc_tensor *in) {
   auto failMissing = [&](const char *name) { onnxc_fail(ctx, "TreeEnsemble: %s is missing or too short", name); };
   AttrArray<int64_t> roots = attrInts(attrs, "tree_roots"), features = attrInts(attrs, "nodes_featureids");
   AttrArray<int64_t> trueIds = attrInts(attrs, "nodes_truenodeids"), falseIds = attrInts(attrs, "nodes_falsenodeids");
@@ -133,8 +167,6 @@ ONNXC_KERNEL(TreeEnsemble) {
   AttrArray<int64_t> missing = attrInts(attrs, "nodes_missing_value_tracks_true");
   AttrArray<int64_t> targets = attrInts(attrs, "leaf_targetids");
   int64_t n = features.size;
-  // Tensor attributes follow the input in alphabetical order.
-  enum { kX, kLeafWeights, kMembership, kHitRates, kModes, kSplits };
   auto hasTensor = [&](int32_t i, int64_t size) { return isPresent(numIn, in, i) && onnxc_num_elements(&in[i]) >= size; };
   if (trueIds.size < n || falseIds.size < n || trueLeafs.size < n || falseLeafs.size < n)
     failMissing("a list of children");
@@ -190,11 +222,21 @@ ONNXC_KERNEL(TreeEnsemble) {
     trees.weights[i] = {targets[i], numberAt(ctx, in[kLeafWeights], i)};
   }
   int64_t aggregate = onnxc_attr_int(attrs, "aggregate_function", 1);
-  int64_t transform = onnxc_attr_int(attrs, "post_transform", 0);
-  if (aggregate < 0 || aggregate > 3 || transform < 0 || transform > 4)
-    onnxc_fail(ctx, "TreeEnsemble: aggregate_function %lld or post_transform %lld is not known",
-               static_cast<long long>(aggregate), static_cast<long long>(transform));
+  if (aggregate < 0 || aggregate > 3)
+    onnxc_fail(ctx, "TreeEnsemble: aggregate_function %lld is not known", static_cast<long long>(aggregate));
   trees.aggregate = static_cast<TreeAggregate>(aggregate);
-  regressTrees(ctx, trees, nullptr, 0, static_cast<PostTransform>(transform), in[kX], out[0]);
+  return keepTrees(ctx, attrs, trees);
+}
+
+} // namespace
+
+ONNXC_KERNEL(TreeEnsemble) {
+  const TreeEnsemble *trees = keptTrees(ctx, attrs);
+  if (!trees)
+    trees = loadTrees(ctx, attrs, numIn, in);
+  int64_t transform = onnxc_attr_int(attrs, "post_transform", 0);
+  if (transform < 0 || transform > 4)
+    onnxc_fail(ctx, "TreeEnsemble: post_transform %lld is not known", static_cast<long long>(transform));
+  regressTrees(ctx, *trees, static_cast<PostTransform>(transform), in[kX], out[0]);
   return 0;
 }

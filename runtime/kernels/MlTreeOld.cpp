@@ -132,18 +132,16 @@ TreeEnsemble loadTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const char *con
   return trees;
 }
 
-const double *loadBase(onnxc_ctx *ctx, const Numbers &base) {
+void loadBase(onnxc_ctx *ctx, const Numbers &base, TreeEnsemble &trees) {
   auto *values = scratch<double>(ctx, base.size());
   for (int64_t i = 0; i < base.size(); ++i)
     values[i] = base.at(ctx, i);
-  return values;
+  trees.baseValues = values;
+  trees.numBase = base.size();
 }
 
-} // namespace
-
 // Tensor attributes follow the input in alphabetical order.
-ONNXC_KERNEL(TreeEnsembleRegressor) {
-  Numbers base = numbers(numIn, in, 1, attrs, "base_values");
+const TreeEnsemble *loadRegressor(onnxc_ctx *ctx, const onnxc_attrs *attrs, int32_t numIn, const onnxc_tensor *in) {
   Numbers splits = numbers(numIn, in, 3, attrs, "nodes_values");
   Numbers weights = numbers(numIn, in, 4, attrs, "target_weights");
   static const char *const kNames[] = {"target_treeids", "target_nodeids", "target_ids"};
@@ -154,11 +152,31 @@ ONNXC_KERNEL(TreeEnsembleRegressor) {
     trees.aggregate = TreeAggregate::Min;
   else if (attrIs(attrs, "aggregate_function", "MAX"))
     trees.aggregate = TreeAggregate::Max;
+  loadBase(ctx, numbers(numIn, in, 1, attrs, "base_values"), trees);
+  return keepTrees(ctx, attrs, trees);
+}
+
+const TreeEnsemble *loadClassifier(onnxc_ctx *ctx, const onnxc_attrs *attrs, int32_t numIn, const onnxc_tensor *in,
+                                   int64_t classes) {
+  Numbers weights = numbers(numIn, in, 2, attrs, "class_weights");
+  Numbers splits = numbers(numIn, in, 4, attrs, "nodes_values");
+  static const char *const kNames[] = {"class_treeids", "class_nodeids", "class_ids"};
+  TreeEnsemble trees = loadTrees(ctx, attrs, kNames, splits, weights, classes);
+  loadBase(ctx, numbers(numIn, in, 1, attrs, "base_values"), trees);
+  return keepTrees(ctx, attrs, trees);
+}
+
+} // namespace
+
+ONNXC_KERNEL(TreeEnsembleRegressor) {
+  const TreeEnsemble *trees = keptTrees(ctx, attrs);
+  if (!trees)
+    trees = loadRegressor(ctx, attrs, numIn, in);
   // As in ONNX Runtime, which exporters test with: of the transforms only PROBIT changes a single score.
   PostTransform transform = postTransformOf(ctx, attrs);
-  if (trees.numTargets == 1 && transform != PostTransform::Probit)
+  if (trees->numTargets == 1 && transform != PostTransform::Probit)
     transform = PostTransform::None;
-  regressTrees(ctx, trees, loadBase(ctx, base), base.size(), transform, in[0], out[0]);
+  regressTrees(ctx, *trees, transform, in[0], out[0]);
   return 0;
 }
 
@@ -167,14 +185,13 @@ ONNXC_KERNEL(TreeEnsembleClassifier) {
   Rows rows = rowsOf(ctx, x);
   ClassLabels labels = classLabels(attrs, "classlabels_strings", "classlabels_int64s");
   int64_t classes = labels.size();
-  Numbers base = numbers(numIn, in, 1, attrs, "base_values");
-  Numbers weights = numbers(numIn, in, 2, attrs, "class_weights");
-  Numbers splits = numbers(numIn, in, 4, attrs, "nodes_values");
-  static const char *const kNames[] = {"class_treeids", "class_nodeids", "class_ids"};
-  TreeEnsemble trees = loadTrees(ctx, attrs, kNames, splits, weights, classes);
-  checkTrees(ctx, trees, rows.columns);
-  const double *baseValues = loadBase(ctx, base);
-  int64_t numBase = base.size();
+  const TreeEnsemble *kept = keptTrees(ctx, attrs);
+  if (!kept)
+    kept = loadClassifier(ctx, attrs, numIn, in, classes);
+  const TreeEnsemble &trees = *kept;
+  checkColumns(ctx, trees, rows.columns);
+  const double *baseValues = trees.baseValues;
+  int64_t numBase = trees.numBase;
   PostTransform transform = postTransformOf(ctx, attrs);
   // Two classes of which the leaves name only one: its score decides. It is a probability if no
   // weight is negative, else a margin.
@@ -192,7 +209,7 @@ ONNXC_KERNEL(TreeEnsembleClassifier) {
   dims.push(classes);
   if (wantsScores)
     prepareOut(ctx, out[1], dims);
-  parallelFor(ctx, rows.count, static_cast<double>(trees.numRoots) * 20, [=, &x](int64_t begin, int64_t end) {
+  parallelFor(ctx, rows.count, static_cast<double>(trees.numRoots) * 20, [=, &x, &trees](int64_t begin, int64_t end) {
     auto *row = scratch<double>(ctx, rows.columns + classes);
     auto *scored = scratch<bool>(ctx, classes);
     double *scores = row + rows.columns;

@@ -24,8 +24,8 @@ Philox makeGenerator(const onnxc_attrs *attrs) {
 
 // Box and Muller: one of two from each pair of uniform numbers.
 double normal(const Philox &generator, uint64_t i) {
-  double radius = sqrt(-2 * log(1 - generator.uniform(i & ~uint64_t(1))));
-  double angle = 2 * M_PI * generator.uniform(i | 1);
+  Philox::Block block = generator.block(i / 2);
+  double radius = sqrt(-2 * log(1 - Philox::uniform(block, 0))), angle = 2 * M_PI * Philox::uniform(block, 1);
   return i & 1 ? radius * sin(angle) : radius * cos(angle);
 }
 

@@ -49,7 +49,7 @@ struct Align {
 
 // One region of interest, all channels: image and result are its [C, H, W] planes.
 template <typename T>
-void alignRoi(const Align &a, const double *roi, const T *image, T *result) {
+void alignRoi(onnxc_ctx *ctx, const Align &a, const double *roi, const T *image, T *result) {
   double x1 = roi[0] * a.scale - a.offset, y1 = roi[1] * a.scale - a.offset;
   double width = roi[2] * a.scale - a.offset - x1, height = roi[3] * a.scale - a.offset - y1;
   if (a.forceSize) {
@@ -57,32 +57,34 @@ void alignRoi(const Align &a, const double *roi, const T *image, T *result) {
     height = fmax(height, 1);
   }
   double binHeight = height / static_cast<double>(a.outHeight), binWidth = width / static_cast<double>(a.outWidth);
-  int64_t gridY = a.samplingRatio > 0 ? a.samplingRatio : static_cast<int64_t>(ceil(binHeight));
-  int64_t gridX = a.samplingRatio > 0 ? a.samplingRatio : static_cast<int64_t>(ceil(binWidth));
-  int64_t plane = a.height * a.width, count = std::max<int64_t>(gridY * gridX, 1);
-  for (int64_t bin = 0; bin < a.outHeight * a.outWidth; ++bin) {
+  // By default a sample for each pixel that the bin covers.
+  int64_t gridY = a.samplingRatio > 0 ? a.samplingRatio : static_cast<int64_t>(ceil(fmin(fmax(binHeight, 0), 1e6)));
+  int64_t gridX = a.samplingRatio > 0 ? a.samplingRatio : static_cast<int64_t>(ceil(fmin(fmax(binWidth, 0), 1e6)));
+  if (gridY > (1 << 24) || gridX > (1 << 24) || gridY * gridX > (1 << 24))
+    onnxc_fail(ctx, "RoiAlign: a region of %g x %g pixels takes too many samples", width, height);
+  int64_t plane = a.height * a.width, bins = a.outHeight * a.outWidth, samples = gridY * gridX;
+  auto *corners = scratch<Corner>(ctx, samples);
+  for (int64_t bin = 0; bin < bins; ++bin) {
     double top = y1 + static_cast<double>(bin / a.outWidth) * binHeight;
     double left = x1 + static_cast<double>(bin % a.outWidth) * binWidth;
+    for (int64_t i = 0; i < samples; ++i) // the same for all channels
+      corners[i] = cornersOf(top + (static_cast<double>(i / gridX) + 0.5) * binHeight / static_cast<double>(gridY),
+                             left + (static_cast<double>(i % gridX) + 0.5) * binWidth / static_cast<double>(gridX),
+                             a.height, a.width);
     for (int64_t c = 0; c < a.channels; ++c) {
-      double value = 0;
-      bool first = true;
-      for (int64_t iy = 0; iy < gridY; ++iy)
-        for (int64_t ix = 0; ix < gridX; ++ix) {
-          double y = top + (static_cast<double>(iy) + 0.5) * binHeight / static_cast<double>(gridY);
-          double x = left + (static_cast<double>(ix) + 0.5) * binWidth / static_cast<double>(gridX);
-          Corner corner = cornersOf(y, x, a.height, a.width);
-          double sampled = a.max ? -INFINITY : 0;
-          for (int i = 0; i < 4; ++i) {
-            double part = corner.weights[i] * static_cast<double>(image[c * plane + corner.offsets[i]]);
-            sampled = a.max ? fmax(sampled, part) : sampled + part;
-          }
-          value = !a.max ? value + sampled : first ? sampled : fmax(value, sampled);
-          first = false;
+      const T *from = image + c * plane;
+      double value = a.max && samples > 0 ? -INFINITY : 0;
+      for (int64_t i = 0; i < samples; ++i)
+        for (int k = 0; k < 4; ++k) {
+          double part = corners[i].weights[k] * static_cast<double>(from[corners[i].offsets[k]]);
+          value = a.max ? fmax(value, part) : value + part;
         }
-      result[c * a.outHeight * a.outWidth + bin] =
-          static_cast<T>(static_cast<Acc<T>>(a.max ? value : value / static_cast<double>(count)));
+      if (!a.max && samples > 0)
+        value /= static_cast<double>(samples);
+      result[c * bins + bin] = static_cast<T>(static_cast<Acc<T>>(value));
     }
   }
+  onnxc_free(ctx, corners);
 }
 
 } // namespace
@@ -121,7 +123,7 @@ ONNXC_KERNEL(RoiAlign) {
         double roi[4];
         for (int i = 0; i < 4; ++i)
           roi[i] = static_cast<double>(dataOf<T>(rois)[r * 4 + i]);
-        alignRoi(a, roi, dataOf<T>(x) + intAt(in[2], r) * imageSize, static_cast<T *>(to) + r * resultSize);
+        alignRoi(ctx, a, roi, dataOf<T>(x) + intAt(in[2], r) * imageSize, static_cast<T *>(to) + r * resultSize);
       }
     });
   });

@@ -72,6 +72,12 @@ typedef int (*onnxc_kernel_fn)(onnxc_ctx *, const onnxc_attrs *, int32_t num_in,
  * latest when the run ends. Never returns NULL (it ends the run instead). */
 void *onnxc_alloc(onnxc_ctx *ctx, int64_t bytes);
 void onnxc_free(onnxc_ctx *ctx, void *data);
+/* What a kernel keeps for the instance's later runs, e.g. its attributes in a form that is quick to use: the
+ * data stored under a key (the address of the attributes), or NULL. Not for parallel bodies. */
+void *onnxc_kept(onnxc_ctx *ctx, const void *key);
+/* Lets data, of onnxc_alloc, live as long as the instance; under a key, or with key NULL as a part of
+ * something that has one. */
+void onnxc_keep(onnxc_ctx *ctx, const void *key, void *data);
 /* Gives out its data and dims (copied). elem_type is already set. */
 void onnxc_alloc_out(onnxc_ctx *ctx, onnxc_tensor *out, int32_t rank, const int64_t *dims);
 /* Ends the run with a formatted message; does not return. All services may be called in

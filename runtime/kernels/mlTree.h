@@ -30,17 +30,22 @@ struct TreeEnsemble {
   TreeLeaf *leaves;
   TreeWeight *weights;
   const int64_t *roots; // a node, or ~leaf
-  const double *members;
-  int64_t numNodes, numLeaves, numWeights, numRoots, numTargets;
+  const double *members, *baseValues;
+  int64_t numNodes, numLeaves, numWeights, numRoots, numTargets, numBase, maxFeature;
   TreeAggregate aggregate;
 };
 
-// Ends the run unless every index is in range and every tree ends.
-void checkTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t columns);
+// The ensemble that an earlier run made of these attributes, or NULL; and to check and keep one (it ends the
+// run if an index is out of range or a tree does not end).
+const TreeEnsemble *keptTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs);
+const TreeEnsemble *keepTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const TreeEnsemble &trees);
+
+// Ends the run unless the input has the columns that the trees read.
+void checkColumns(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t columns);
 // The targets' scores of one row, and which targets a leaf gave a score.
 void evaluateTrees(const TreeEnsemble &trees, const double *row, double *scores, bool *scored);
-void regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, const double *baseValues, int64_t numBase,
-                  PostTransform transform, const onnxc_tensor &x, onnxc_tensor &out);
+void regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, PostTransform transform, const onnxc_tensor &x,
+                  onnxc_tensor &out);
 
 } // namespace onnxc_k
 

@@ -29,9 +29,10 @@ struct Philox {
   }
   // In [0, 1), with 53 random bits; two of each block.
   double uniform(uint64_t i) const {
-    Block b = block(i / 2);
-    const uint32_t *pair = b.words + (i % 2) * 2;
-    return static_cast<double>((uint64_t(pair[0]) << 32 | pair[1]) >> 11) * 0x1p-53;
+    return uniform(block(i / 2), i % 2);
+  }
+  static double uniform(const Block &b, uint64_t half) {
+    return static_cast<double>((uint64_t(b.words[2 * half]) << 32 | b.words[2 * half + 1]) >> 11) * 0x1p-53;
   }
 };
 

@@ -52,6 +52,7 @@ extern "C" void *onnxc_alloc(onnxc_ctx *ctx, int64_t bytes) {
                static_cast<long long>(bytes));
     block = static_cast<Block *>(memory);
     block->sizeClass = sizeClass;
+    block->kept = false;
     lock(&pool.lock);
     block->nextAll = pool.all;
     pool.all = block;
@@ -70,6 +71,23 @@ extern "C" void onnxc_free(onnxc_ctx *ctx, void *data) {
   block->nextFree = pool.freeBySize[block->sizeClass];
   pool.freeBySize[block->sizeClass] = block;
   unlock(&pool.lock);
+}
+
+extern "C" void *onnxc_kept(onnxc_ctx *ctx, const void *key) {
+  for (Kept *kept = ctx->kept; kept; kept = kept->next)
+    if (kept->key == key)
+      return kept->data;
+  return nullptr;
+}
+
+extern "C" void onnxc_keep(onnxc_ctx *ctx, const void *key, void *data) {
+  (static_cast<Block *>(data) - 1)->kept = true;
+  if (!key)
+    return;
+  auto *kept = static_cast<Kept *>(onnxc_alloc(ctx, sizeof(Kept)));
+  onnxc_keep(ctx, nullptr, kept);
+  *kept = {key, data, ctx->kept};
+  ctx->kept = kept;
 }
 
 void *onnxc_rt::poolAllocSmall(onnxc_ctx *ctx, int64_t bytes) {
@@ -102,6 +120,10 @@ void onnxc_rt::poolReset(onnxc_ctx *ctx) {
   pool.bumpLeft = 0;
   Block **link = &pool.all;
   while (Block *block = *link) {
+    if (block->kept) {
+      link = &block->nextAll;
+      continue;
+    }
     if (block->lastRun < ctx->run) {
       *link = block->nextAll;
       free(block);

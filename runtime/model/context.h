@@ -18,6 +18,13 @@ struct alignas(kAlign) Block {
   Block *nextFree;
   uint64_t lastRun; // when it was last handed out
   int32_t sizeClass;
+  bool kept; // until the instance ends
+};
+
+struct Kept {
+  const void *key;
+  void *data;
+  Kept *next;
 };
 
 // Memory of one instance by size class. Blocks stay in the pool between runs, so
@@ -48,6 +55,7 @@ struct onnxc_ctx {
   void *arenaBase;
   void *arena;
   onnxc_rt::Pool pool;
+  onnxc_rt::Kept *kept;
   uint64_t run; // counts runs
   onnxc_rt::Input *inputs;
   onnxc_rt::Output *outputs;

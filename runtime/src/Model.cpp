@@ -16,9 +16,9 @@ namespace {
   throw Error(ErrorCode::LoadFailed, name + ": " + why);
 }
 
-/// dlopen would look for a file of the wrong format in surprising places and
-/// crash on a truncated one, so the file's own headers are checked first.
-void checkElf(const std::string &name, const std::string &file) {
+/// dlopen may crash on a truncated file, so the file's own headers are checked first.
+/// Returns the file's inode.
+ino_t checkElf(const std::string &name, const std::string &file) {
   int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     loadFailed(name, std::strerror(errno));
@@ -30,6 +30,7 @@ void checkElf(const std::string &name, const std::string &file) {
     close(fd);
     if (why)
       loadFailed(name, why);
+    return st.st_ino;
   };
   if (got < 0)
     return finish("not a regular file");
@@ -53,7 +54,18 @@ void checkElf(const std::string &name, const std::string &file) {
     if (offset > fileSize || size > fileSize - offset)
       return finish("the file is truncated");
   }
-  finish(nullptr);
+  return finish(nullptr);
+}
+
+/// Another spelling of a path, which depends on the inode: dlopen takes a path that it has
+/// loaded before for the same file, even if that was replaced by a newly compiled model
+/// (or, below /proc/self/fd, by another file altogether).
+std::string spellWithInode(const std::string &file, ino_t inode) {
+  size_t slash = file.rfind('/') + 1;
+  std::string spelled = file.substr(0, slash);
+  for (auto bits = static_cast<uint64_t>(inode); bits; bits >>= 1)
+    spelled += bits & 1 ? "./" : "/";
+  return spelled + file.substr(slash);
 }
 
 } // namespace
@@ -61,8 +73,7 @@ void checkElf(const std::string &name, const std::string &file) {
 LoadedModel::LoadedModel(const std::string &path) : displayName(path) {
   // Without a slash dlopen would search the library path.
   std::string file = path.find('/') == std::string::npos ? "./" + path : path;
-  checkElf(path, file);
-  open(file);
+  open(spellWithInode(file, checkElf(path, file)));
 }
 
 LoadedModel::LoadedModel(const void *data, size_t size) : displayName("<model in memory>") {
@@ -81,8 +92,7 @@ LoadedModel::LoadedModel(const void *data, size_t size) : displayName("<model in
         left -= n;
       }
     }
-    checkElf(displayName, file);
-    open(file);
+    open(spellWithInode(file, checkElf(displayName, file)));
   } catch (...) {
     close(fd);
     throw;
@@ -94,7 +104,10 @@ void LoadedModel::open(const std::string &file) {
   handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *why = dlerror();
-    loadFailed(displayName, why ? why : "cannot be loaded");
+    std::string message = why ? why : "cannot be loaded";
+    if (message.starts_with(file + ": "))
+      message = message.substr(file.size() + 2);
+    loadFailed(displayName, message);
   }
   auto entry = reinterpret_cast<onnxc_model_entry_fn>(dlsym(handle, ONNXC_MODEL_ENTRY));
   model = entry ? entry(ONNXC_ABI_VERSION) : nullptr;

@@ -44,7 +44,9 @@ struct Session::Impl {
   // Set once a run has used the pool, so that later runs wake its workers early.
   std::atomic<bool> isParallel{false};
   std::mutex mutex;
-  std::vector<onnxc_instance *> idle; // guarded by mutex
+  // Guarded by mutex. There is room for all instances, so that giving one back cannot fail.
+  std::vector<onnxc_instance *> idle;
+  size_t numInstances = 0;
 
   template <typename... Args>
   explicit Impl(const SessionOptions &options, Args &&...args)
@@ -69,7 +71,7 @@ struct Session::Impl {
     else if (maxThreads() > 1)
       host.parallel_for = poolParallelFor;
     // Made now so that a machine that cannot run the model is told at load.
-    idle.push_back(createInstance());
+    giveBack(takeInstance());
   }
 
   ~Impl() {
@@ -130,11 +132,12 @@ struct Session::Impl {
         idle.pop_back();
         return instance;
       }
+      idle.reserve(++numInstances);
     }
     return createInstance();
   }
 
-  void giveBack(onnxc_instance *instance) {
+  void giveBack(onnxc_instance *instance) noexcept {
     std::lock_guard<std::mutex> lock(mutex);
     idle.push_back(instance);
   }

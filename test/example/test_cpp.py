@@ -71,3 +71,11 @@ def testTheRuntimeIsSmallAndNeedsNoFramework(example):
     needed = {line.split()[0].split(".so")[0] for line in call("ldd", library).splitlines()}
     system = {"linux-vdso", "libc", "libm", "libstdc++", "libgcc_s", "libdl", "libpthread"}
     assert {n for n in needed if "ld-linux" not in n} <= system
+
+
+def testTheModelNeedsOnlyLibc(example):
+    _, build = example
+    needed = {
+        line.split("[")[1].rstrip("]") for line in call("readelf", "-d", build / "iris-model.so").splitlines() if "NEEDED" in line
+    }
+    assert needed <= {"libc.so.6", "libm.so.6"}

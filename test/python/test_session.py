@@ -1,5 +1,6 @@
 """InferenceSession over a model made by hand: signature, options, errors, threads."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -230,3 +231,13 @@ def testNothingLeaksOverManySessions(path):
         onnxc.InferenceSession(data).run(None, feedOf())
     assert openFiles() == before
     assert len(Path("/proc/self/maps").read_text().splitlines()) <= maps + 20
+
+
+def testForkedChildRuns(session):
+    feed = feedOf(2000)
+    want = session.run(["doubled"], feed)[0]
+    child = os.fork()
+    if child == 0:
+        # Nothing of pytest may run here.
+        os._exit(0 if (session.run(["doubled"], feed)[0] == want).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -1,7 +1,9 @@
 """onnxc run and onnxc inspect on models that need no compiler."""
 
 import json
+import os
 import subprocess
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -151,6 +153,13 @@ def testBadFiles(handWritten, tmp_path, name, content):
     assert name in call("run", handWritten("Features"), "--random", "--input", f"a={path}", status=1)
 
 
+def testTheModuleIsTheCommand(handWritten):
+    environment = dict(os.environ, PYTHONPATH=str(BUILD / "python"))
+    command = [sys.executable, "-m", "onnxc", "inspect", handWritten("Features")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0 and "doubled: tensor(float)" in done.stdout, done.stderr
+
+
 def testInspectSharedObject(handWritten):
     text = call("inspect", handWritten("Features"))
     assert "a: tensor(float) [N,3]" in text and "ai.onnx 21" in text and "x86_64-linux-gnu" in text
@@ -187,7 +196,7 @@ def testInspectOnnx(tmp_path):
     assert data["outputs"][0]["shape"] is None
     assert data["operators"] == {"MatMul": 1, "my.Foo": 1}
     assert (data["weights_bytes"], data["producer"]) == (30, "me")
-    assert data["opsets"] == {"": 21, "my": 1} and data["metadata_props"] == {"author": "nobody"}
+    assert data["opsets"] == {"ai.onnx": 21, "my": 1} and data["metadata_props"] == {"author": "nobody"}
     assert "MatMul 1, my.Foo 1" in call("inspect", path)
 
 

@@ -46,7 +46,7 @@ std::string inLine(const json::Value &value) {
     for (const auto &item : *object)
       sorted[item.first.str()] = scalar(item.second);
     for (const auto &[key, item] : sorted)
-      add((key.empty() ? "ai.onnx" : key) + " " + item);
+      add(key + " " + item);
   } else {
     return scalar(value);
   }

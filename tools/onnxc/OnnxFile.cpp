@@ -216,7 +216,7 @@ bool onnxc::summariseOnnx(StringRef file, json::Object &result) {
         else if (o.field() == 2)
           version = o.asInt();
       }
-      opsets[json::fixUTF8(domain)] = version;
+      opsets[domain.empty() ? "ai.onnx" : json::fixUTF8(domain)] = version;
       break;
     }
     case 14:

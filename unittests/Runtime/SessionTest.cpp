@@ -54,7 +54,7 @@ TEST(Session, Signature) {
   const ModelMetadata &m = session.metadata();
   EXPECT_EQ(m.graphName, "features");
   EXPECT_EQ(m.modelVersion, 7);
-  EXPECT_EQ(m.opsets.at(""), 21);
+  EXPECT_EQ(m.opsets.at("ai.onnx"), 21);
   EXPECT_EQ(m.custom.at("author"), "nobody");
   EXPECT_EQ(m.weightsBytes, 128);
   EXPECT_TRUE(m.arenaIsDynamic);
@@ -194,6 +194,28 @@ TEST(Session, FromMemory) {
   Session moved = std::move(session);
   EXPECT_EQ(moved.run(feeds(1))[0].data<float>()[0], 2);
   expectError(ErrorCode::LoadFailed, {"not a compiled model"}, [] { Session("garbage", size_t(7)); });
+}
+
+TEST(Session, AModelThatIsReplacedWhileLoaded) {
+  fs::path file = fs::path(testing::TempDir()) / ("onnxc-replaced-" + std::to_string(getpid()) + ".so");
+  fs::copy(modelPath("Features"), file);
+  Session before(file);
+  EXPECT_EQ(before.inputs().size(), 3u);
+  fs::copy(modelPath("Identity"), file.string() + ".new");
+  fs::rename(file.string() + ".new", file);
+  Session after(file);
+  EXPECT_GT(after.inputs().size(), 3u);
+  EXPECT_EQ(before.run(feeds(1))[0].data<float>()[0], 2);
+  fs::remove(file);
+
+  auto load = [](const char *name) {
+    std::ifstream in(modelPath(name), std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    return Session(bytes.data(), bytes.size());
+  };
+  Session first = load("Features"), second = load("Identity");
+  EXPECT_EQ(first.inputs().size(), 3u);
+  EXPECT_GT(second.inputs().size(), 3u);
 }
 
 TEST(Session, BadFiles) {

@@ -111,7 +111,9 @@ def OutlineKernelsPass : Pass<"onnxc-outline-kernels", "::mlir::ModuleOp"> {
     small functions, on several cores.
   }];
   let dependentDialects = ["::onnxc::rt::RtDialect", "::mlir::LLVM::LLVMDialect",
-                           "::mlir::func::FuncDialect"];
+                           "::mlir::func::FuncDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
@@ -123,6 +125,14 @@ def PartitionPass : Pass<"onnxc-partition", "::mlir::ModuleOp"> {
   let options = [
     Option<"parts", "parts", "unsigned", "2", "Number of nested modules with kernels">,
   ];
+}
+
+def ExpandReshapesPass : Pass<"onnxc-expand-reshapes"> {
+  let summary = "Writes memref.expand_shape with several unknown sizes in a group as memref.reinterpret_cast";
+  let description = [{
+    expand-strided-metadata of LLVM 22 handles one unknown size a group only (it crashes on two).
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
 }
 
 def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {

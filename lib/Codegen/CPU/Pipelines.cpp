@@ -6,6 +6,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -76,8 +77,10 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 2. Down to LLVM.
   part.addPass(createConvertVectorToSCFPass());
   part.addPass(createSCFToControlFlowPass());
+  part.addPass(createExpandReshapesPass());
   part.addPass(memref::createExpandStridedMetadataPass());
   part.addPass(createLowerAffinePass());
+  part.addPass(arith::createArithExpandOpsPass());
   part.addPass(createCSEPass());
   ConvertVectorToLLVMPassOptions vectors;
   vectors.reassociateFPReductions = true;

@@ -45,24 +45,29 @@ bool shouldFuse(OpOperand *operand) {
   return producer->hasOneUse() || isCheap(producer);
 }
 
-/// The operand is a product's result seen with fewer dimensions: elementwise work moves to
-/// the product's own shape, so that it can join its tiles.
-bool viewsProduct(OpOperand *operand) {
-  auto collapse = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
-  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
-  if (!collapse || !consumer || consumer.getNumReductionLoops() > 0 || !collapse->hasOneUse() ||
-      !consumer.getMatchingIndexingMap(operand).isPermutation())
-    return false;
-  Operation *source = collapse.getSrc().getDefiningOp();
-  for (int depth = 0; source && depth < 8; ++depth) {
-    auto op = dyn_cast<linalg::GenericOp>(source);
+/// Whether `value` is a product's result, or elementwise work on one.
+bool comesFromProduct(Value value) {
+  for (int depth = 0; depth < 8; ++depth) {
+    auto op = value.getDefiningOp<linalg::LinalgOp>();
     if (!op)
       return false;
     if (op.getNumReductionLoops() > 0)
       return true;
-    source = op.getNumDpsInputs() ? op.getDpsInputs()[0].getDefiningOp() : nullptr;
+    if (op.getNumDpsInputs() == 0)
+      return false;
+    value = op.getDpsInputs()[0];
   }
   return false;
+}
+
+/// The operand is a product's result seen with another number of dimensions: elementwise
+/// work moves to the product's own shape, so that it can join its tiles.
+template <typename ReshapeOp> bool viewsProduct(OpOperand *operand) {
+  auto reshape = operand->get().getDefiningOp<ReshapeOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  return reshape && consumer && consumer.getNumReductionLoops() == 0 && reshape->hasOneUse() &&
+         consumer.getMatchingIndexingMap(operand).isPermutation() &&
+         comesFromProduct(reshape.getSrc());
 }
 
 struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
@@ -90,7 +95,10 @@ struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
     }
     RewritePatternSet patterns(context);
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
-    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, viewsProduct);
+    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns,
+                                                      viewsProduct<tensor::CollapseShapeOp>);
+    linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns,
+                                                       viewsProduct<tensor::ExpandShapeOp>);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);

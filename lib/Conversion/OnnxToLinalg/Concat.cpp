@@ -48,6 +48,9 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
     OpFoldResult position = b.getIndexAttr(0);
     SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
     for (auto [input, part] : llvm::zip(inputs, parts)) {
+      // Nothing to insert; at the end the verifier would refuse the offset.
+      if (getConstantIntValue(part[*axis]) == 0)
+        continue;
       SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
       offsets[*axis] = position;
       result = tensor::InsertSliceOp::create(b, loc, input, result, offsets, part, strides);

@@ -141,6 +141,22 @@ static TypedAttr convertElements(ElementsAttr attr, RankedTensorType to) {
   return dense.mapValues(storage, [&](const APInt &v) { return extend(v); });
 }
 
+Value storageConstant(OpBuilder &b, Location loc, const OnnxTypeConverter &types,
+                      ElementsAttr attr) {
+  RankedTensorType type = types.convertTensor(attr.getShapedType());
+  if (!type || !type.hasStaticShape())
+    return {};
+  if (isStringElem(attr.getElementType())) {
+    auto strings = dyn_cast<DenseStringElementsAttr>(attr);
+    if (!strings)
+      return {};
+    SmallVector<StringRef> values(strings.getValues<StringRef>());
+    return rt::StringConstantOp::create(b, loc, type, b.getStrArrayAttr(values));
+  }
+  TypedAttr converted = convertElements(attr, type);
+  return converted ? arith::ConstantOp::create(b, loc, converted) : Value();
+}
+
 namespace {
 
 struct ConstantPattern : OnnxPattern<onnx::ConstantOp> {
@@ -148,24 +164,10 @@ struct ConstantPattern : OnnxPattern<onnx::ConstantOp> {
   LogicalResult matchAndRewrite(onnx::ConstantOp op, OpAdaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     auto attr = dyn_cast_or_null<ElementsAttr>(op.getValueAttr());
-    RankedTensorType type = types().convertTensor(op->getResult(0).getType());
-    if (!attr || !type || !type.hasStaticShape())
-      return refuse(op, "has no value");
-    type = RankedTensorType::get(attr.getShapedType().getShape(), type.getElementType());
-    Value result;
-    if (isStringElem(attr.getElementType())) {
-      auto strings = dyn_cast<DenseStringElementsAttr>(attr);
-      if (!strings)
-        return refuse(op, "has strings in a form that is not known");
-      SmallVector<StringRef> values(strings.getValues<StringRef>());
-      result = rt::StringConstantOp::create(rewriter, op.getLoc(), type,
-                                            rewriter.getStrArrayAttr(values));
-    } else {
-      TypedAttr converted = convertElements(attr, type);
-      if (!converted)
-        return refuse(op, "has a value whose data does not fit its type");
-      result = arith::ConstantOp::create(rewriter, op.getLoc(), converted);
-    }
+    Value result =
+        attr ? storageConstant(rewriter, op.getLoc(), types(), attr) : Value();
+    if (!result)
+      return refuse(op, "has a value whose data does not fit its type");
     replaceOp(rewriter, types(), op, result);
     return success();
   }

@@ -1,5 +1,6 @@
 // The pass: runs all families in one dialect conversion and lists every operator
 // that none of them converts.
+#include "Microsoft.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 #include "onnxc/Conversion/Passes.h"
@@ -22,13 +23,14 @@ PopulateFn *const kFamilies[] = {
     populateActivationPatterns, populateCastPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
+    populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns,
     populateGatherPatterns, populateScatterPatterns, populateScanPatterns,
     populateResizePatterns, populateQuantizationPatterns,
     // Contractions, windows, reductions, recurrence.
     populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
     populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
-    populateSignalPatterns,
+    populateSignalPatterns, populateMicrosoftPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
@@ -87,6 +89,8 @@ struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> 
     // onnx ops are left "unknown", so that one failure does not hide the others.
     ConversionConfig config;
     config.foldingMode = DialectConversionFoldingMode::Never;
+    // Values between a converted operator and one that is not are reported below, by the latter's name.
+    config.buildMaterializations = false;
     DenseSet<Operation *> left;
     config.unlegalizedOps = &left;
     if (failed(applyPartialConversion(getOperation(), target, std::move(patterns), config)))

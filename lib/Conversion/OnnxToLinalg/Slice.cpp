@@ -176,7 +176,9 @@ struct SplitPattern : OnnxPattern<onnx::SplitOp> {
     for (OpFoldResult part : parts) {
       SmallVector<OpFoldResult> offsets(dims.size(), b.getIndexAttr(0)), sizes(dims),
           strides(dims.size(), b.getIndexAttr(1));
-      offsets[*axis] = offset;
+      // An empty part may stand at the end, where no offset is in bounds.
+      if (!isConstantIntValue(part, 0))
+        offsets[*axis] = offset;
       sizes[*axis] = part;
       results.push_back(tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, strides));
       offset = addIndex(b, loc, offset, part);

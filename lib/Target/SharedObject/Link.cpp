@@ -1,4 +1,5 @@
 // Links a model with lld, in process. lld keeps global state: one link at a time.
+#include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 
 #include "lld/Common/Driver.h"
@@ -69,9 +70,9 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
                         const TargetSpec &target, StringRef output, LinkKind kind) {
   llvm::Triple triple(target.triple);
   // Beside the output: the last step is a rename on one file system.
-  llvm::SmallString<256> absolute(output), folder;
-  llvm::sys::fs::make_absolute(absolute);
-  if (std::error_code error = llvm::sys::fs::createUniqueDirectory(absolute, folder))
+  llvm::SmallString<256> folder;
+  if (std::error_code error =
+          llvm::sys::fs::createUniqueDirectory(temporaryPrefix(output), folder))
     return emitError(loc) << "cannot write " << output << ": " << error.message();
   auto cleanup = llvm::scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
   auto inside = [&](const llvm::Twine &name) {
@@ -132,7 +133,7 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
   }
   if (result.retCode != 0)
     return emitError(loc) << "linking " << output << " failed: " << StringRef(err).trim();
-  if (std::error_code error = llvm::sys::fs::rename(linked, output))
+  if (std::error_code error = moveToOutput(linked, output))
     return emitError(loc) << "cannot write " << output << ": " << error.message();
   return success();
 }

@@ -46,3 +46,23 @@ func.func @missingAttribute(%a: tensor<2xf32>) {
   %0 = onnx.Concat(%a) : (tensor<2xf32>) -> tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @noTerminator(%c: tensor<i1>, %x: tensor<2xf32>) {
+  // expected-error @+1 {{'onnx.If' op has a subgraph that does not end in onnx.Yield}}
+  %0 = onnx.If(%c) : (tensor<i1>) -> tensor<2xf32> ({
+  ^bb0:
+  }, {
+    onnx.Yield %x : tensor<2xf32>
+  })
+  return
+}
+
+// -----
+
+func.func @noRegions(%c: tensor<i1>) {
+  // expected-error @+1 {{'onnx.If' op expected 2 regions}}
+  %0 = onnx.If(%c) : (tensor<i1>) -> tensor<2xf32>
+  return
+}

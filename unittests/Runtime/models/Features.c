@@ -17,7 +17,7 @@ static const onnxc_arg_desc outputs[] = {
 };
 static const char metadata[] =
     "{\"abi\": 1, \"producer\": \"by hand\", \"graph_name\": \"features\", \"domain\": \"test\","
-    " \"description\": \"doubles\", \"model_version\": 7, \"ir_version\": 9, \"opsets\": {\"\": 21},"
+    " \"description\": \"doubles\", \"model_version\": 7, \"ir_version\": 9, \"opsets\": {\"ai.onnx\": 21},"
     " \"metadata_props\": {\"author\": \"nobody\"},"
     " \"inputs\": [{\"name\": \"a\", \"type\": \"tensor(float)\", \"elem_type\": 1, \"shape\": [\"N\", 3]},"
     "  {\"name\": \"b\", \"type\": \"tensor(float)\", \"elem_type\": 1, \"shape\": [\"N\", null]},"

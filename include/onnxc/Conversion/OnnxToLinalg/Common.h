@@ -60,6 +60,10 @@ std::optional<llvm::SmallVector<double>> getConstantDoubles(mlir::Value original
 // Like DenseElementsAttr::getValues but for dense resources too.
 std::optional<llvm::SmallVector<llvm::APInt>> getRawInts(mlir::ElementsAttr attr);
 
+// A constant in storage form; null if the data does not fit the type.
+mlir::Value storageConstant(mlir::OpBuilder &b, mlir::Location loc, const OnnxTypeConverter &types,
+                            mlir::ElementsAttr attr);
+
 // axis + rank if negative; refused outside of [-rank, rank).
 std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
 

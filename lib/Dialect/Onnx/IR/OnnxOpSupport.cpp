@@ -138,7 +138,7 @@ LogicalResult onnxc::onnx::detail::verifyOnnxOp(Operation *op, const OpInfo &inf
       failed(verifier.verify("output", op->getResults(), info.outputs)))
     return failure();
   for (Region &region : op->getRegions())
-    if (!region.empty() && !isa<YieldOp>(region.front().getTerminator()))
+    if (!region.empty() && (region.front().empty() || !isa<YieldOp>(region.front().back())))
       return op->emitOpError("has a subgraph that does not end in onnx.Yield");
   return success();
 }

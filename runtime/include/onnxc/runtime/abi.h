@@ -93,7 +93,7 @@ typedef struct onnxc_instance onnxc_instance;
 typedef struct onnxc_model {
   uint32_t abi_version;
   uint32_t struct_size;
-  const char *metadata; /* JSON, see docs/abi.md */
+  const char *metadata; /* JSON, see docs/runtime.md */
   size_t metadata_size;
   int32_t num_inputs;
   int32_t num_outputs;

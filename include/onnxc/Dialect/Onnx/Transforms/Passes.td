@@ -1,0 +1,79 @@
+// Passes on the onnx dialect.
+#ifndef ONNXC_DIALECT_ONNX_TRANSFORMS_PASSES_TD
+#define ONNXC_DIALECT_ONNX_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def OnnxShapeInference : Pass<"onnx-shape-inference", "::mlir::func::FuncOp"> {
+  let summary = "Infer the types of all values";
+  let description = [{
+    Walks the function in order and refines every result's type with the inference function of the
+    operator's ONNX schema. Besides types it follows the values of small integer tensors: each element is a
+    known integer, a dimension of some value, or unknown. So chains such as
+    Shape -> Gather -> Concat -> Reshape give static sizes where they are known, and equal
+    symbols where they are not; a tensor whose elements are all known becomes a constant.
+
+    The bodies of If, Loop, Scan and SequenceMap are inferred with the types of what they get;
+    a Loop's carried value whose shape changes gets dynamic dimensions.
+    Types are only refined. A contradiction between what is declared and what is
+    inferred is an error at the node. The function's signature and the names of its results'
+    dimensions (`onnx.dim_params`) are updated.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
+def OnnxFoldConstants : Pass<"onnx-fold-constants", "::mlir::ModuleOp"> {
+  let summary = "Compute operators on constants";
+  let description = [{
+    Evaluates operators whose operands are constant, and Shape and Size of static shapes. A result may
+    be larger than its operands together only up to `growth-bytes`, so a ConstantOfShape, Expand or
+    Tile of a large shape stays an operator. Blobs of constants that have no users left are freed at once.
+  }];
+  let options = [
+    Option<"growthBytes", "growth-bytes", "int64_t", "1 << 20",
+           "Largest result in bytes that may exceed the size of all operands">
+  ];
+  let statistics = [Statistic<"numFolded", "num-folded", "Operators computed">];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
+def OnnxCanonicalize : Pass<"onnx-canonicalize", "::mlir::func::FuncOp"> {
+  let summary = "Remove operators that do nothing and merge those that belong together";
+  let description = [{
+    Identity, Dropout at inference, casts to the same type, Transpose of Transpose, Reshape of Reshape,
+    Pad by nothing, Slice of everything, Expand to the same shape, Concat of one, and the
+    like; a branch of If whose condition is constant is inlined; unused pure operators are removed.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
+def OnnxFuseConvBatchNorm : Pass<"onnx-fuse-conv-batchnorm", "::mlir::ModuleOp"> {
+  let summary = "Fold BatchNormalization and constant scales into the weights of Conv";
+  let description = [{
+    Rewrites Conv (or ConvTranspose) followed by BatchNormalization with constant
+    statistics, or by Mul or Add with a constant per output channel, to one operator with changed weights and bias.
+    Weights are changed only if no other operator uses the product.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
+def OnnxRecognizeOperators : Pass<"onnx-recognize-operators", "::mlir::func::FuncOp"> {
+  let summary = "Find the operators that exporters wrote as several simpler ones";
+  let description = [{
+    x * 0.5 * (1 + Erf(x / sqrt(2))) becomes Gelu; the ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div,
+    Mul, Add chain becomes LayerNormalization. Only exact forms are rewritten.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
+def OnnxExpandFunctions : Pass<"onnx-expand-functions", "::mlir::func::FuncOp"> {
+  let summary = "Replace operators by their ONNX function bodies";
+  let description = [{
+    Operators that have neither a lowering nor a kernel but a function body in their
+    schema are replaced by it, until none is left. Types of the new operators are inferred on the way, because
+    some bodies depend on the types of their inputs.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
+#endif

@@ -1,0 +1,260 @@
+// Result shapes that ONNX's own inference leaves open: ranks where only the size of a shape tensor
+// is known, and shape tensors that are known in part (Reshape, Expand, ConstantOfShape, Tile,
+// Slice, Pad, TopK, Range, Resize).
+#include "onnxc/Dialect/Onnx/IR/Onnx.h"
+#include "onnxc/Dialect/Onnx/Transforms/Evaluate.h"
+#include "onnxc/Dialect/Onnx/Transforms/TypeInference.h"
+
+using namespace mlir;
+
+namespace onnxc::onnx {
+
+namespace {
+
+using MaybeDims = std::optional<SymbolicDims>;
+
+/// The elements of a shape tensor; where none is known but their number is, that many unknown ones.
+MaybeDims shapeTensor(Value value, ShapeState &state) {
+  if (const Contents *known = state.contentsOf(value))
+    return known->elements;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.hasStaticShape() || type.getNumElements() > ShapeState::kMaxElements)
+    return std::nullopt;
+  return SymbolicDims(type.getNumElements());
+}
+
+/// The integers of an operand that is known entirely; `absent` if it is none.
+std::optional<SmallVector<int64_t>> constantInts(Value value, ShapeState &state,
+                                                 SmallVector<int64_t> absent) {
+  if (isNone(value))
+    return absent;
+  const Contents *known = state.contentsOf(value);
+  if (!known || !known->constant)
+    return std::nullopt;
+  return known->constant->ints();
+}
+
+MaybeDims reshapeRule(ReshapeOp op, ShapeState &state) {
+  MaybeDims target = shapeTensor(op.getShape(), state);
+  if (!target)
+    return std::nullopt;
+  MaybeDims source = state.shapeOf(op.getData());
+  bool allowZero = op.getAllowzero() != 0;
+  // What is left of the source's dimensions when those of the target are taken away: the -1.
+  int64_t sourceFactor = 1, targetFactor = 1, inferred = -1;
+  SymbolicDims left;
+  bool exact = source.has_value();
+  for (const SymbolicDim &dim : source ? *source : SymbolicDims()) {
+    if (dim.isKnown())
+      exact &= !llvm::MulOverflow(sourceFactor, dim.getValue(), sourceFactor);
+    else
+      left.push_back(dim);
+  }
+  for (auto [i, dim] : llvm::enumerate(*target)) {
+    if (dim.isKnown(0) && !allowZero)
+      dim = source && i < source->size() ? (*source)[i] : SymbolicDim();
+    if (dim.isKnown(-1)) {
+      exact &= inferred < 0;
+      inferred = i;
+      dim = SymbolicDim();
+    } else if (dim.isKnown()) {
+      exact &= dim.getValue() >= 0 && !llvm::MulOverflow(targetFactor, dim.getValue(), targetFactor);
+      if (dim.getValue() < 0)
+        return std::nullopt;
+    } else if (auto *it = llvm::find(left, dim); it != left.end()) {
+      left.erase(it);
+    } else {
+      exact = false;
+    }
+  }
+  if (exact && inferred >= 0 && targetFactor > 0 && sourceFactor % targetFactor == 0) {
+    int64_t rest = sourceFactor / targetFactor;
+    if (left.empty())
+      (*target)[inferred] = SymbolicDim::known(rest);
+    else if (rest == 1 && left.size() == 1)
+      (*target)[inferred] = left.front();
+  }
+  return target;
+}
+
+MaybeDims expandRule(ExpandOp op, ShapeState &state) {
+  MaybeDims target = shapeTensor(op.getShape(), state), source = state.shapeOf(op.getInput());
+  if (!target || !source)
+    return std::nullopt;
+  SymbolicDims result(std::max(target->size(), source->size()));
+  for (size_t i = 0; i < result.size(); ++i) {
+    auto from = [&](const SymbolicDims &dims) {
+      size_t lead = result.size() - dims.size();
+      return i < lead ? SymbolicDim::known(1) : dims[i - lead];
+    };
+    SymbolicDim a = from(*source), b = from(*target);
+    // Broadcasting to a size that is not 1 gives that size.
+    if (a == b || b.isKnown(1))
+      result[i] = a;
+    else if (a.isKnown(1))
+      result[i] = b;
+    else if (a.isKnown() || b.isKnown())
+      result[i] = a.isKnown() ? a : b;
+  }
+  return result;
+}
+
+MaybeDims tileRule(TileOp op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getInput()), repeats = shapeTensor(op.getRepeats(), state);
+  if (!dims || !repeats || dims->size() != repeats->size())
+    return dims ? MaybeDims(SymbolicDims(dims->size())) : std::nullopt;
+  for (auto [dim, repeat] : llvm::zip(*dims, *repeats)) {
+    int64_t product;
+    if (dim.isKnown() && repeat.isKnown() && repeat.getValue() >= 0 &&
+        !llvm::MulOverflow(dim.getValue(), repeat.getValue(), product))
+      dim = SymbolicDim::known(product);
+    else if (dim.isKnown(1))
+      dim = repeat.isSymbol() ? repeat : SymbolicDim();
+    else if (!repeat.isKnown(1))
+      dim = SymbolicDim();
+  }
+  return dims;
+}
+
+MaybeDims sliceRule(SliceOp op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getData());
+  if (!dims)
+    return std::nullopt;
+  int64_t rank = dims->size();
+  MaybeDims starts = shapeTensor(op.getStarts(), state), ends = shapeTensor(op.getEnds(), state);
+  if (!starts || !ends || starts->size() != ends->size())
+    return SymbolicDims(rank);
+  size_t n = starts->size();
+  auto axes = constantInts(op.getAxes(), state, llvm::to_vector(llvm::seq<int64_t>(0, n)));
+  auto steps = constantInts(op.getSteps(), state, SmallVector<int64_t>(n, 1));
+  if (!axes || axes->size() != n)
+    return SymbolicDims(rank);
+  for (size_t i = 0; i < n; ++i) {
+    auto axis = detail::wrapAxis((*axes)[i], rank);
+    if (!axis)
+      return std::nullopt;
+    SymbolicDim &dim = (*dims)[*axis];
+    SymbolicDim start = (*starts)[i], end = (*ends)[i];
+    bool unit = steps && steps->size() == n && (*steps)[i] == 1;
+    // The whole dimension.
+    bool fromZero = unit && start.isKnown(0);
+    if (fromZero && (end == dim || (end.isKnown() && end.getValue() >= INT32_MAX)))
+      continue;
+    if (dim.isKnown() && unit && start.isKnown() && end.isKnown()) {
+      int64_t size = dim.getValue();
+      auto clampTo = [&](int64_t x) { return std::clamp<int64_t>(x < 0 ? x + size : x, 0, size); };
+      int64_t from = clampTo(start.getValue()), to = clampTo(end.getValue());
+      dim = SymbolicDim::known(std::max<int64_t>(to - from, 0));
+      continue;
+    }
+    // The last k of a dimension of at least k are k, but nothing says that there are so many.
+    dim = SymbolicDim();
+  }
+  return dims;
+}
+
+MaybeDims padRule(PadOp op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getData()), pads = shapeTensor(op.getPads(), state);
+  if (!dims)
+    return std::nullopt;
+  int64_t rank = dims->size();
+  auto axes = constantInts(op.getAxes(), state, llvm::to_vector(llvm::seq<int64_t>(0, rank)));
+  if (!pads || !axes || pads->size() != 2 * axes->size())
+    return SymbolicDims(rank);
+  for (size_t i = 0; i < axes->size(); ++i) {
+    auto axis = detail::wrapAxis((*axes)[i], rank);
+    if (!axis)
+      return std::nullopt;
+    SymbolicDim &dim = (*dims)[*axis], before = (*pads)[i], after = (*pads)[axes->size() + i];
+    if (before.isKnown(0) && after.isKnown(0))
+      continue;
+    int64_t sum;
+    if (dim.isKnown() && before.isKnown() && after.isKnown() &&
+        !llvm::AddOverflow(before.getValue(), after.getValue(), sum) &&
+        !llvm::AddOverflow(dim.getValue(), sum, sum))
+      dim = SymbolicDim::known(std::max<int64_t>(sum, 0));
+    else
+      dim = SymbolicDim();
+  }
+  return dims;
+}
+
+MaybeDims topKRule(TopKOp op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getX()), k = shapeTensor(op.getK(), state);
+  if (!dims || dims->empty())
+    return std::nullopt;
+  auto axis = detail::wrapAxis(op.getAxis(), dims->size());
+  if (!axis)
+    return std::nullopt;
+  (*dims)[*axis] = k && k->size() == 1 ? k->front() : SymbolicDim();
+  return dims;
+}
+
+/// Reductions over axes that only the run knows: the rank, and the sizes where nothing is reduced.
+template <typename OpT> MaybeDims reduceRule(OpT op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getData());
+  if (!dims)
+    return std::nullopt;
+  int64_t rank = dims->size();
+  bool keepDims = op.getKeepdims() != 0, noop = op.getNoopWithEmptyAxes() != 0;
+  auto known = constantInts(op.getAxes(), state, {});
+  auto type = dyn_cast<RankedTensorType>(op.getAxes().getType());
+  if (!known && keepDims)
+    return SymbolicDims(rank);
+  if (!known && (!type || type.getRank() != 1 || type.isDynamicDim(0)))
+    return std::nullopt;
+  int64_t count = known ? known->size() : type.getDimSize(0);
+  if (count == 0) {
+    if (noop)
+      return dims;
+    return keepDims ? SymbolicDims(rank, SymbolicDim::known(1)) : SymbolicDims();
+  }
+  if (!known)
+    return count > rank ? std::nullopt : MaybeDims(SymbolicDims(rank - count));
+  SmallVector<bool> reduced(rank);
+  for (int64_t a : *known) {
+    auto axis = detail::wrapAxis(a, rank);
+    if (!axis)
+      return std::nullopt;
+    reduced[*axis] = true;
+  }
+  SymbolicDims result;
+  for (int64_t i = 0; i < rank; ++i)
+    if (!reduced[i] || keepDims)
+      result.push_back(reduced[i] ? SymbolicDim::known(1) : (*dims)[i]);
+  return result;
+}
+
+MaybeDims ruleFor(Operation *op, ShapeState &state) {
+  return llvm::TypeSwitch<Operation *, MaybeDims>(op)
+      .Case<ReshapeOp>([&](auto op) { return reshapeRule(op, state); })
+      .Case<ExpandOp>([&](auto op) { return expandRule(op, state); })
+      .Case<TileOp>([&](auto op) { return tileRule(op, state); })
+      .Case<SliceOp>([&](auto op) { return sliceRule(op, state); })
+      .Case<PadOp>([&](auto op) { return padRule(op, state); })
+      .Case<TopKOp>([&](auto op) { return topKRule(op, state); })
+      .Case<ReduceSumOp, ReduceMeanOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp, ReduceL1Op,
+            ReduceL2Op, ReduceLogSumOp, ReduceLogSumExpOp, ReduceSumSquareOp>(
+          [&](auto op) { return reduceRule(op, state); })
+      .Case<ConstantOfShapeOp>([&](auto op) { return shapeTensor(op.getInput(), state); })
+      .Case<RangeOp>([&](auto) { return SymbolicDims(1); })
+      .Case<ResizeOp>([&](auto op) -> MaybeDims {
+        MaybeDims dims = state.shapeOf(op.getX());
+        return dims ? MaybeDims(SymbolicDims(dims->size())) : std::nullopt;
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+} // namespace
+
+SmallVector<MaybeDims> inferShapeRules(Operation *op, ShapeState &state) {
+  SmallVector<MaybeDims> result(op->getNumResults());
+  if (result.empty())
+    return result;
+  result[0] = ruleFor(op, state);
+  if (isa<TopKOp>(op))
+    result[1] = result[0];
+  return result;
+}
+
+} // namespace onnxc::onnx
