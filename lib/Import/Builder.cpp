@@ -23,6 +23,15 @@ static OpBuilder atEndOf(Block *block, MLIRContext *context) {
   return builder;
 }
 
+std::vector<std::pair<std::string, AttributeProto::AttributeType>>
+sortedAttributes(const ::onnx::OpSchema &schema) {
+  std::vector<std::pair<std::string, AttributeProto::AttributeType>> attributes;
+  for (const auto &[name, attr] : schema.attributes())
+    attributes.emplace_back(name, attr.type);
+  llvm::sort(attributes, std::greater<>());
+  return attributes;
+}
+
 std::string dialectOpName(const std::string &domain, const std::string &op) {
   if (domain.empty())
     return "onnx." + op;
@@ -319,12 +328,9 @@ void GraphBuilder::buildNode(Scope &scope, NodeProto &node, Location loc) {
   for (int i = 0; i < inputs; ++i)
     state.operands.push_back(hasInput(node, i) ? lookup(scope, node.input(i)) : none(scope));
   SmallVector<Value> operands(state.operands.begin(), state.operands.end());
-  // Regions are in the reverse order of their attributes' names: then_branch before else_branch.
-  std::map<std::string, ::onnx::OpSchema::Attribute, std::greater<>> schemaAttrs(
-      schema->attributes().begin(), schema->attributes().end());
-  for (const auto &[attrName, attrSchema] : schemaAttrs) {
+  for (const auto &[attrName, attrType] : sortedAttributes(*schema)) {
     AttributeProto *attr = findAttribute(node, attrName);
-    if (attrSchema.type == AttributeProto::GRAPH) {
+    if (attrType == AttributeProto::GRAPH) {
       Region *region = state.addRegion();
       if (attr)
         buildRegion(scope, *attr->mutable_g(), *region,
