@@ -1,6 +1,7 @@
 #include "TypeInference.h"
 
 #include "onnxc/Schema/MicrosoftSchemas.h"
+#include "onnxc/Schema/MissingInference.h"
 
 #include "onnx/defs/data_propagators.h"
 #include "onnx/shape_inference/implementation.h"
@@ -186,7 +187,7 @@ void Inferrer::inferNode(NodeProto &node, inference::GraphInferenceContext &cont
       inference::InferShapeForFunctionNode(*function->second, registry, ctx, options, functions,
                                            nullptr, &shapeData);
     else if (schema && schema->has_type_and_shape_inference_function())
-      schema->GetTypeAndShapeInferenceFunction()(ctx);
+      inferenceFunctionOf(*schema)(ctx);
     else if (schema && schema->HasFunction())
       inference::InferShapeForFunctionNode(*schema->GetFunction(import->second), registry, ctx, options,
                                            functions, nullptr, &shapeData);

@@ -1,5 +1,5 @@
 // Inference functions for operators to whose schema onnx gives none.
-#include "MissingInference.h"
+#include "onnxc/Schema/MissingInference.h"
 
 #include "onnx/defs/shape_inference.h"
 
@@ -47,7 +47,23 @@ static void featureVectorizer(InferenceContext &ctx) {
   floatRows(ctx, columns);
 }
 
+// Attention's own function multiplies and adds unknown sizes as if they were zero; a size of
+// zero that it gives tells nothing.
+static void attention(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  for (size_t i = 0; i < ctx.getNumOutputs(); ++i) {
+    auto *type = ctx.getOutputType(i);
+    if (!type || !type->has_tensor_type() || !type->tensor_type().has_shape())
+      continue;
+    for (auto &dim : *type->mutable_tensor_type()->mutable_shape()->mutable_dim())
+      if (dim.has_dim_value() && dim.dim_value() == 0)
+        dim.clear_dim_value();
+  }
+}
+
 ::onnx::InferenceFunction inferenceFunctionOf(const ::onnx::OpSchema &schema) {
+  if (schema.Name() == "Attention" && schema.domain().empty())
+    return [&schema](InferenceContext &ctx) { attention(schema, ctx); };
   if (schema.has_type_and_shape_inference_function())
     return schema.GetTypeAndShapeInferenceFunction();
   static const std::map<std::string, ::onnx::InferenceFunction> missing = {
