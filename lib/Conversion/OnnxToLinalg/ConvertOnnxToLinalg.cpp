@@ -65,12 +65,36 @@ struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> 
     return success(ok);
   }
 
+  // Gives results the sizes that the analysis found to be constant. Values that meet declared types
+  // (returned, or passed to regions) keep theirs.
+  void refineTypes(const DimAnalysis &dims) {
+    getOperation()->walk([&](Operation *op) {
+      if (!isa_and_nonnull<onnx::OnnxDialect>(op->getDialect()) || op->getNumRegions() > 0)
+        return;
+      for (Value result : op->getResults()) {
+        auto type = dyn_cast<RankedTensorType>(result.getType());
+        ArrayRef<DimAnalysis::Dim> known = dims.shapeOf(result);
+        bool isFree = llvm::all_of(result.getUsers(), [](Operation *user) {
+          return user->getNumRegions() == 0 && !user->hasTrait<OpTrait::IsTerminator>();
+        });
+        if (!type || !isFree || static_cast<int64_t>(known.size()) != type.getRank())
+          continue;
+        SmallVector<int64_t> shape(type.getShape());
+        for (auto [size, dim] : llvm::zip(shape, known))
+          if (ShapedType::isDynamic(size) && DimAnalysis::isConstant(dim) && dim >= 0)
+            size = dim;
+        result.setType(type.clone(shape));
+      }
+    });
+  }
+
   void runOnOperation() override {
     if (failed(checkRanks()))
       return signalPassFailure();
     MLIRContext *ctx = &getContext();
     OnnxTypeConverter types(ctx);
     types.analyse(getOperation());
+    refineTypes(*types.dims());
     for (auto function : getOperation().getOps<func::FuncOp>())
       keepTypes(function);
 
