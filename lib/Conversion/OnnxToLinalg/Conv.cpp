@@ -15,7 +15,10 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-enum class ConvForm { Pointwise, Im2col, Depthwise };
+enum class ConvForm { Pointwise, Im2col, Depthwise, Direct };
+
+/// Output rows from this length on are computed in place.
+constexpr int64_t kDirectRow = 28;
 
 ConvForm chooseForm(Value w, int64_t group, const Window &window) {
   auto type = cast<RankedTensorType>(w.getType());
@@ -25,7 +28,14 @@ ConvForm chooseForm(Value w, int64_t group, const Window &window) {
   for (int64_t i = 0; i < window.rank(); ++i)
     plain &= isConstantIntValue(window.kernel[i], 1) && window.strides[i] == 1 &&
              isConstantIntValue(window.low[i], 0) && isConstantIntValue(window.high[i], 0);
-  return plain ? ConvForm::Pointwise : ConvForm::Im2col;
+  if (plain)
+    return ConvForm::Pointwise;
+  // Rows that are read as they lie, and long enough for vectors, need no copy. A short row's
+  // columns are small, and products over them waste no lanes.
+  auto row = getConstantIntValue(window.out.back());
+  bool direct = group == 1 && window.strides.back() == 1 && window.rank() > 1 &&
+                (!row || *row >= kDirectRow);
+  return direct ? ConvForm::Direct : ConvForm::Im2col;
 }
 
 /// {lead..., [from, from + count), trailing...} with the given range as one group.
@@ -121,6 +131,23 @@ Value filterProduct(TensorBuilder &b, Value w, Value columns, bool grouped, Prod
   return b.collapse(y, groupRange(1, 2, 4));
 }
 
+/// Loops over n, f, out..., c, taps...
+Value direct(TensorBuilder &b, Value x, Value w, const Window &window, ProductTypes types) {
+  unsigned s = window.rank(), loops = 3 + 2 * s;
+  Sizes sizes{b.dim(x, 0), b.dim(w, 0)};
+  sizes.append(window.out);
+  SmallVector<unsigned> outDims{0, 1}, wDims{1, 2 + s};
+  SmallVector<AffineExpr> xExprs{b.getAffineDimExpr(0), b.getAffineDimExpr(2 + s)};
+  for (unsigned i = 0; i < s; ++i) {
+    outDims.push_back(2 + i);
+    wDims.push_back(3 + s + i);
+  }
+  xExprs.append(windowExprs(b, window, 2, 3 + s));
+  return b.contract(sizes, b.mapDims(loops, outDims), {w, b.mapDims(loops, wDims)},
+                    {x, b.map(loops, xExprs)}, types.acc, types.elem, types.aUnsigned,
+                    types.bUnsigned);
+}
+
 /// One input channel a group: [N, G, M, out...] with M filters for each channel.
 Value depthwise(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
                 ProductTypes types) {
@@ -163,6 +190,8 @@ Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const 
   case ConvForm::Pointwise:
     return expandPositions(
         b, filterProduct(b, collapseFrom(b, w, 1), collapseFrom(b, x, 2), false, types), window);
+  case ConvForm::Direct:
+    return direct(b, padded, w, window, types);
   case ConvForm::Im2col:
     break;
   }
