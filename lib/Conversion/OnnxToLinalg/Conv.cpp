@@ -1,7 +1,7 @@
 //===- Conv.cpp - Convolution ---------------------------------------------===//
 //
-// A convolution becomes one of three forms that later passes know how to make fast:
-// a plain product (1x1), an im2col copy and a product, or direct loops (depthwise).
+// A convolution becomes one of four forms that later passes know how to make fast:
+// a plain product (1x1), an im2col copy and a product, or direct loops (depthwise, long rows).
 //
 //===----------------------------------------------------------------------===//
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
@@ -18,7 +18,7 @@ namespace {
 enum class ConvForm { Pointwise, Im2col, Depthwise, Direct };
 
 /// Output rows from this length on are computed in place.
-constexpr int64_t kDirectRow = 28;
+constexpr int64_t kDirectRow = 14;
 
 ConvForm chooseForm(Value w, int64_t group, const Window &window) {
   auto type = cast<RankedTensorType>(w.getType());
