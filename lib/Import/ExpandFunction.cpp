@@ -119,12 +119,9 @@ NodeProto NodeExporter::run() {
     node.add_output(onnx::isNone(result) ? "" : "onnxc_out" + std::to_string(i));
   while (node.output_size() && node.output(node.output_size() - 1).empty())
     node.mutable_output()->RemoveLast();
-  // Regions are in the reverse order of their attributes' names.
-  std::map<std::string, ::onnx::OpSchema::Attribute, std::greater<>> attributes(
-      schema.attributes().begin(), schema.attributes().end());
   unsigned region = 0;
-  for (const auto &[name, attrSchema] : attributes) {
-    if (attrSchema.type == AttributeProto::GRAPH) {
+  for (const auto &[name, attrType] : sortedAttributes(schema)) {
+    if (attrType == AttributeProto::GRAPH) {
       Region &body = op->getRegion(region++);
       if (!body.empty())
         *node.add_attribute() = exportRegion(name, body);

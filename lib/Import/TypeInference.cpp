@@ -240,4 +240,29 @@ void Inferrer::run() {
 
 void inferTypes(ModelProto &model, const OpsetMap &opsets) { Inferrer(model, opsets).run(); }
 
+std::vector<TypeProto> inferOutputTypes(NodeProto &node, std::vector<TypeProto> inputTypes) {
+  std::unordered_map<std::string, TypeProto *> types;
+  for (int i = 0; i < node.input_size() && size_t(i) < inputTypes.size(); ++i)
+    if (hasInput(node, i) && inputTypes[size_t(i)].value_case() != TypeProto::VALUE_NOT_SET)
+      types[node.input(i)] = &inputTypes[size_t(i)];
+  std::vector<TypeProto> outputs(size_t(node.output_size()));
+  auto newest = newestOpsets().find(node.domain());
+  if (newest == newestOpsets().end())
+    return outputs;
+  const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
+      node.op_type(), int(newest->second), node.domain());
+  if (!schema || !schema->has_type_and_shape_inference_function())
+    return outputs;
+  ::onnx::ShapeInferenceOptions options(false, 0, false);
+  inference::InferenceContextImpl ctx(node, types, {}, {}, options);
+  try {
+    schema->GetTypeAndShapeInferenceFunction()(ctx);
+  } catch (const std::exception &) {
+    // Types that were found before the error are still right.
+  }
+  for (int i = 0; i < node.output_size(); ++i)
+    outputs[size_t(i)] = *ctx.getOutputType(size_t(i));
+  return outputs;
+}
+
 } // namespace onnxc::importer

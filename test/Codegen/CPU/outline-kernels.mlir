@@ -9,7 +9,9 @@
 // CHECK: rt.parallel_for @[[P:onnxc_kernel_fn_[0-9]+]][%{{.*}}, {{.*}}]
 // CHECK: func.func private @[[K]](%arg0: !llvm.ptr, %arg1: !llvm.ptr {llvm.noalias}, %arg2: !llvm.ptr {llvm.noalias})
 // CHECK: func.func private @[[P]](%arg0: !llvm.ptr, %arg1: index, %arg2: index, %arg3: !llvm.ptr {llvm.noalias})
+// CHECK: memref.alloca() : memref<4xf32>
 // CHECK: scf.for %{{.*}} = %arg1 to %arg2
+// CHECK-NOT: memref.alloca
 
 // PART: module @part_0
 // PART: func.func @onnxc_generated_main
@@ -31,7 +33,10 @@ func.func @onnxc_generated_main(%ctx: !llvm.ptr) -> i32 {
     memref.store %x, %c[%i] : memref<8xf32>
   }
   scf.forall (%i) in (8) {
-    memref.store %v, %a[%i] : memref<8xf32>
+    %t = memref.alloca() : memref<4xf32>
+    memref.store %v, %t[%c0] : memref<4xf32>
+    %x = memref.load %t[%c0] : memref<4xf32>
+    memref.store %x, %a[%i] : memref<8xf32>
   }
   return %ok : i32
 }
