@@ -191,6 +191,8 @@ void Inferrer::inferNode(NodeProto &node, inference::GraphInferenceContext &cont
     else if (schema && schema->HasFunction())
       inference::InferShapeForFunctionNode(*schema->GetFunction(import->second), registry, ctx, options,
                                            functions, nullptr, &shapeData);
+    else if (schema)
+      inferenceFunctionOf(*schema)(ctx);
   } catch (const std::exception &) {
     // The declared type, if any, is what remains.
   }

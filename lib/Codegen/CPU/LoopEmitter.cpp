@@ -355,7 +355,7 @@ private:
       for (unsigned dim = 0; dim < numLoops; ++dim) {
         if (maps[operand].isFunctionOfDim(dim))
           own[dim] = c[dim];
-        key = key * factor[dim] + own[dim]; // the position in the tile
+        key = key * factor[dim] + own[dim]; // the tile is small, so this fits
       }
       Value &value = cache[{operand, key}];
       if (!value)
