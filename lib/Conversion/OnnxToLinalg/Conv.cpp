@@ -183,6 +183,7 @@ Value direct(TensorBuilder &b, Value x, Value w, const Window &window, ProductTy
 
 Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
                        Value padValue, ProductTypes types) {
+  b.requireEqual(b.dim(x, 1), b.mul(b.dim(w, 1), b.fixed(group)));
   Value padded = padForWindow(b, x, window, padValue);
   switch (chooseForm(w, group, window)) {
   case ConvForm::Depthwise:
