@@ -1,6 +1,7 @@
 #include "Builder.h"
 
 #include "Constants.h"
+#include "TypeInference.h"
 #include "Types.h"
 
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
@@ -20,6 +21,15 @@ static OpBuilder atEndOf(Block *block, MLIRContext *context) {
   OpBuilder builder(context);
   builder.setInsertionPointToEnd(block);
   return builder;
+}
+
+std::vector<std::pair<std::string, AttributeProto::AttributeType>>
+sortedAttributes(const ::onnx::OpSchema &schema) {
+  std::vector<std::pair<std::string, AttributeProto::AttributeType>> attributes;
+  for (const auto &[name, attr] : schema.attributes())
+    attributes.emplace_back(name, attr.type);
+  llvm::sort(attributes, std::greater<>());
+  return attributes;
 }
 
 std::string dialectOpName(const std::string &domain, const std::string &op) {
@@ -75,13 +85,19 @@ Type GraphBuilder::knownType(Scope &scope, const std::string &name) {
   return it == scope.types.end() ? Type() : toMlirType(*it->second, context);
 }
 
-// Where inference found nothing, the schema still says much: an output that
-// shares its type variable with an input, or that has only one type.
-Type GraphBuilder::resultType(Scope &scope, const NodeProto &node, int i, ValueRange operands) {
+// Where the inference of the whole model found nothing (it skips some
+// subgraphs), that of the node may, and the schema still says much: an output
+// that shares its type variable with an input, or that has only one type.
+Type GraphBuilder::resultType(Scope &scope, NodeProto &node, int i, ValueRange operands) {
   if (node.output(i).empty())
     return NoneType::get(context);
   if (Type known = knownType(scope, node.output(i)))
     return known;
+  std::vector<TypeProto> inputTypes;
+  for (Value operand : operands)
+    inputTypes.push_back(fromMlirType(operand.getType()));
+  if (Type inferred = toMlirType(inferOutputTypes(node, inputTypes)[size_t(i)], context))
+    return inferred;
   const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
       node.op_type(), isStandardDomain(node.domain()) ? int(newestOpsets().at(node.domain())) : 1,
       node.domain());
@@ -312,12 +328,9 @@ void GraphBuilder::buildNode(Scope &scope, NodeProto &node, Location loc) {
   for (int i = 0; i < inputs; ++i)
     state.operands.push_back(hasInput(node, i) ? lookup(scope, node.input(i)) : none(scope));
   SmallVector<Value> operands(state.operands.begin(), state.operands.end());
-  // Regions are in the reverse order of their attributes' names: then_branch before else_branch.
-  std::map<std::string, ::onnx::OpSchema::Attribute, std::greater<>> schemaAttrs(
-      schema->attributes().begin(), schema->attributes().end());
-  for (const auto &[attrName, attrSchema] : schemaAttrs) {
+  for (const auto &[attrName, attrType] : sortedAttributes(*schema)) {
     AttributeProto *attr = findAttribute(node, attrName);
-    if (attrSchema.type == AttributeProto::GRAPH) {
+    if (attrType == AttributeProto::GRAPH) {
       Region *region = state.addRegion();
       if (attr)
         buildRegion(scope, *attr->mutable_g(), *region,

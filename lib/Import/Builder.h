@@ -10,6 +10,10 @@
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/StringMap.h"
 
+namespace onnx {
+class OpSchema;
+}
+
 namespace onnxc::importer {
 
 class GraphBuilder {
@@ -63,10 +67,15 @@ private:
   mlir::Value makeConstant(mlir::OpBuilder &builder, TensorProto &tensor, mlir::Location loc);
   /// The type that inference or the model gives; null if neither does.
   mlir::Type knownType(Scope &scope, const std::string &name);
-  mlir::Type resultType(Scope &scope, const NodeProto &node, int i, mlir::ValueRange operands);
+  mlir::Type resultType(Scope &scope, NodeProto &node, int i, mlir::ValueRange operands);
   mlir::Attribute convertAttribute(AttributeProto &attr);
   mlir::Location location(llvm::StringRef kind, llvm::StringRef name, unsigned index);
 };
+
+/// The schema's attributes in the reverse order of their names (then_branch
+/// before else_branch), which is the order of the dialect's regions.
+std::vector<std::pair<std::string, ::onnx::AttributeProto::AttributeType>>
+sortedAttributes(const ::onnx::OpSchema &schema);
 
 /// The operation's name in the dialect; empty if the domain is not standard.
 std::string dialectOpName(const std::string &domain, const std::string &op);

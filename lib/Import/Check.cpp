@@ -267,9 +267,14 @@ void Checker::checkNode(NodeProto &node, const OpsetMap &opsets, bool inFunction
                       (later ? ": not in this opset: it came later" : ": no such operator"));
     return;
   }
-  // The deprecated operators of ai.onnx.ml are still models' everyday form.
-  if (schema->Deprecated() && node.domain() == "ai.onnx.ml")
-    return;
+  // Deprecated operators cannot be verified. Those of ai.onnx.ml are models'
+  // everyday form, others were only replaced by a newer version.
+  if (schema->Deprecated()) {
+    const ::onnx::OpSchema *newest =
+        registry->GetSchema(node.op_type(), int(newestOpsets().at(node.domain())), node.domain());
+    if (node.domain() == "ai.onnx.ml" || (newest && !newest->Deprecated()))
+      return;
+  }
   schema->Verify(node);
 }
 

@@ -11,6 +11,8 @@
 #include "onnx/defs/function.h"
 #include "onnx/defs/schema.h"
 
+#include <map>
+
 using namespace mlir;
 
 namespace onnxc {
@@ -118,8 +120,8 @@ NodeProto NodeExporter::run() {
   while (node.output_size() && node.output(node.output_size() - 1).empty())
     node.mutable_output()->RemoveLast();
   unsigned region = 0;
-  for (const auto &[name, attrSchema] : schema.attributes()) {
-    if (attrSchema.type == AttributeProto::GRAPH) {
+  for (const auto &[name, attrType] : sortedAttributes(schema)) {
+    if (attrType == AttributeProto::GRAPH) {
       Region &body = op->getRegion(region++);
       if (!body.empty())
         *node.add_attribute() = exportRegion(name, body);

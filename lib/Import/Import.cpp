@@ -17,6 +17,7 @@
 
 #include <filesystem>
 #include <new>
+#include <unordered_set>
 
 using namespace mlir;
 
@@ -46,6 +47,35 @@ void setModuleAttributes(ModuleOp module, const ModelProto &model, const OpsetMa
   set("onnx.file", b.getStringAttr(file));
 }
 
+void collectCustomNodes(const GraphProto &graph, const OpsetMap &opsets, bool &untyped,
+                        std::vector<std::string> &found) {
+  std::unordered_set<std::string> typed;
+  for (const ValueInfoProto &value : graph.value_info())
+    typed.insert(value.name());
+  for (const NodeProto &node : graph.node()) {
+    for (const AttributeProto &attr : node.attribute())
+      if (attr.has_g())
+        collectCustomNodes(attr.g(), opsets, untyped, found);
+    if (isStandardDomain(node.domain()))
+      continue;
+    found.push_back(describe(node, opsets));
+    for (const std::string &output : node.output())
+      untyped |= !output.empty() && !typed.count(output);
+  }
+}
+
+// Nothing can be built after an operator that ONNX does not define unless the
+// model gives the types of its outputs.
+void checkCustomNodes(const GraphProto &graph, const OpsetMap &opsets) {
+  bool untyped = false;
+  std::vector<std::string> found;
+  collectCustomNodes(graph, opsets, untyped, found);
+  if (untyped)
+    throw ImportError("the model has operators that ONNX does not define, and does not give the types of "
+                      "their outputs (value_info)",
+                      found);
+}
+
 OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::string &folder,
                                   const ImportOptions &options, MLIRContext &context) {
   ExternalDataReader external(folder);
@@ -60,6 +90,7 @@ OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::
   if (model.functions_size())
     ::onnx::inliner::InlineLocalFunctions(model);
   inferTypes(model, newestOpsets());
+  checkCustomNodes(model.graph(), opsets);
   GraphBuilder(&context, fileAttr, opsets, external).buildMain(*model.mutable_graph(), *module);
   return module;
 }

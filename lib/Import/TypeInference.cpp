@@ -1,6 +1,7 @@
 #include "TypeInference.h"
 
 #include "onnxc/Schema/MicrosoftSchemas.h"
+#include "onnxc/Schema/MissingInference.h"
 
 #include "onnx/defs/data_propagators.h"
 #include "onnx/shape_inference/implementation.h"
@@ -186,10 +187,12 @@ void Inferrer::inferNode(NodeProto &node, inference::GraphInferenceContext &cont
       inference::InferShapeForFunctionNode(*function->second, registry, ctx, options, functions,
                                            nullptr, &shapeData);
     else if (schema && schema->has_type_and_shape_inference_function())
-      schema->GetTypeAndShapeInferenceFunction()(ctx);
+      inferenceFunctionOf(*schema)(ctx);
     else if (schema && schema->HasFunction())
       inference::InferShapeForFunctionNode(*schema->GetFunction(import->second), registry, ctx, options,
                                            functions, nullptr, &shapeData);
+    else if (schema)
+      inferenceFunctionOf(*schema)(ctx);
   } catch (const std::exception &) {
     // The declared type, if any, is what remains.
   }
@@ -238,5 +241,30 @@ void Inferrer::run() {
 } // namespace
 
 void inferTypes(ModelProto &model, const OpsetMap &opsets) { Inferrer(model, opsets).run(); }
+
+std::vector<TypeProto> inferOutputTypes(NodeProto &node, std::vector<TypeProto> inputTypes) {
+  std::unordered_map<std::string, TypeProto *> types;
+  for (int i = 0; i < node.input_size() && size_t(i) < inputTypes.size(); ++i)
+    if (hasInput(node, i) && inputTypes[size_t(i)].value_case() != TypeProto::VALUE_NOT_SET)
+      types[node.input(i)] = &inputTypes[size_t(i)];
+  std::vector<TypeProto> outputs(size_t(node.output_size()));
+  auto newest = newestOpsets().find(node.domain());
+  if (newest == newestOpsets().end())
+    return outputs;
+  const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
+      node.op_type(), int(newest->second), node.domain());
+  if (!schema || !schema->has_type_and_shape_inference_function())
+    return outputs;
+  ::onnx::ShapeInferenceOptions options(false, 0, false);
+  inference::InferenceContextImpl ctx(node, types, {}, {}, options);
+  try {
+    schema->GetTypeAndShapeInferenceFunction()(ctx);
+  } catch (const std::exception &) {
+    // Types that were found before the error are still right.
+  }
+  for (int i = 0; i < node.output_size(); ++i)
+    outputs[size_t(i)] = *ctx.getOutputType(size_t(i));
+  return outputs;
+}
 
 } // namespace onnxc::importer

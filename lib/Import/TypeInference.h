@@ -13,6 +13,10 @@ namespace onnxc::importer {
 /// sizes are not trusted, nothing checks them.
 void inferTypes(ModelProto &model, const OpsetMap &opsets);
 
+/// The output types of one node at the newest opset from the types of its
+/// inputs; VALUE_NOT_SET where they cannot be inferred.
+std::vector<TypeProto> inferOutputTypes(NodeProto &node, std::vector<TypeProto> inputTypes);
+
 } // namespace onnxc::importer
 
 #endif

@@ -241,6 +241,7 @@ void keepOldDefaults(NodeProto &node, const ::onnx::OpSchema &old, const ::onnx:
 Upgrader::Upgrader(const ModelProto &model) {
   takeNames(model.graph());
   for (const FunctionProto &function : model.functions()) {
+    functions.insert({function.domain(), function.name()});
     taken.insert(function.input().begin(), function.input().end());
     takeNames(function.node());
   }
@@ -274,7 +275,8 @@ std::string Upgrader::freshName() {
 void Upgrader::upgradeNode(NodeUpgrade &upgrade, const OpsetMap &opsets) {
   NodeProto &node = upgrade.node;
   auto opset = opsets.find(node.domain());
-  if (opset == opsets.end() || !isStandardDomain(node.domain()))
+  if (opset == opsets.end() || !isStandardDomain(node.domain()) ||
+      functions.count({node.domain(), node.op_type()}))
     return;
   int newestVersion = int(newestOpsets().at(node.domain()));
   if (opset->second == newestVersion)
@@ -282,7 +284,7 @@ void Upgrader::upgradeNode(NodeUpgrade &upgrade, const OpsetMap &opsets) {
   auto *registry = ::onnx::OpSchemaRegistry::Instance();
   const ::onnx::OpSchema *old = registry->GetSchema(node.op_type(), int(opset->second), node.domain());
   const ::onnx::OpSchema *newest = registry->GetSchema(node.op_type(), newestVersion, node.domain());
-  if (!old) // a model-local function
+  if (!old)
     return;
   takeAttribute(node, "consumed_inputs");
   if (newest)

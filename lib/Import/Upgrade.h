@@ -9,6 +9,7 @@
 
 #include "Proto.h"
 
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -111,6 +112,8 @@ public:
 
 private:
   std::unordered_set<std::string> taken;
+  /// Domain and name of the model's own functions.
+  std::set<std::pair<std::string, std::string>> functions;
   uint64_t counter = 0;
 
   void takeNames(const GraphProto &graph);

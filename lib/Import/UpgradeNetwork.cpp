@@ -165,6 +165,8 @@ void roiAlign16(NodeUpgrade &u) {
 
 // Scale and bias were per group, now they are per channel.
 void groupNormalization21(NodeUpgrade &u) {
+  if (u.node.input_size() != 3)
+    fail("it must have three inputs");
   const std::string x = u.node.input(0);
   int64_t groups = u.intAttribute("num_groups", 1);
   std::string channels = u.emit("Shape", {x}, {makeAttribute("start", int64_t(1)), makeAttribute("end", int64_t(2))});

@@ -4,7 +4,7 @@
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
 #include "onnxc/Schema/Protos.h"
 
-#include "MissingInference.h"
+#include "onnxc/Schema/MissingInference.h"
 
 #include "mlir/IR/Matchers.h"
 #include "onnx/defs/schema.h"

@@ -1,5 +1,5 @@
 // Inference functions for operators to whose schema onnx gives none.
-#include "MissingInference.h"
+#include "onnxc/Schema/MissingInference.h"
 
 #include "onnx/defs/shape_inference.h"
 
@@ -38,6 +38,31 @@ static void floatRows(InferenceContext &ctx, int64_t columns) {
   ::onnx::updateOutputShape(ctx, 0, out);
 }
 
+// A label and a score for each class.
+static void treeEnsembleClassifier(InferenceContext &ctx) {
+  std::vector<std::string> strings;
+  std::vector<int64_t> ints;
+  bool hasStrings = ::onnx::getRepeatedAttribute(ctx, "classlabels_strings", strings);
+  ::onnx::getRepeatedAttribute(ctx, "classlabels_int64s", ints);
+  int64_t classes = static_cast<int64_t>(hasStrings ? strings.size() : ints.size());
+  ::onnx::updateOutputElemType(ctx, 0, hasStrings ? TensorProto::STRING : TensorProto::INT64);
+  if (ctx.getNumOutputs() > 1)
+    ::onnx::updateOutputElemType(ctx, 1, TensorProto::FLOAT);
+  if (!::onnx::hasNInputShapes(ctx, 1))
+    return;
+  const TensorShapeProto &in = ::onnx::getInputShape(ctx, 0);
+  TensorShapeProto labels;
+  if (in.dim_size() > 1)
+    *labels.add_dim() = in.dim(0);
+  else
+    labels.add_dim()->set_dim_value(1);
+  TensorShapeProto scores = labels;
+  scores.add_dim()->set_dim_value(classes);
+  ::onnx::updateOutputShape(ctx, 0, labels);
+  if (ctx.getNumOutputs() > 1)
+    ::onnx::updateOutputShape(ctx, 1, scores);
+}
+
 static void featureVectorizer(InferenceContext &ctx) {
   std::vector<int64_t> sizes;
   int64_t columns = 0;
@@ -47,7 +72,23 @@ static void featureVectorizer(InferenceContext &ctx) {
   floatRows(ctx, columns);
 }
 
+// Attention's own function multiplies and adds unknown sizes as if they were zero; a size of
+// zero that it gives tells nothing.
+static void attention(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  for (size_t i = 0; i < ctx.getNumOutputs(); ++i) {
+    auto *type = ctx.getOutputType(i);
+    if (!type || !type->has_tensor_type() || !type->tensor_type().has_shape())
+      continue;
+    for (auto &dim : *type->mutable_tensor_type()->mutable_shape()->mutable_dim())
+      if (dim.has_dim_value() && dim.dim_value() == 0)
+        dim.clear_dim_value();
+  }
+}
+
 ::onnx::InferenceFunction inferenceFunctionOf(const ::onnx::OpSchema &schema) {
+  if (schema.Name() == "Attention" && schema.domain().empty())
+    return [&schema](InferenceContext &ctx) { attention(schema, ctx); };
   if (schema.has_type_and_shape_inference_function())
     return schema.GetTypeAndShapeInferenceFunction();
   static const std::map<std::string, ::onnx::InferenceFunction> missing = {
@@ -57,6 +98,11 @@ static void featureVectorizer(InferenceContext &ctx) {
       {"Normalizer", floatOfSameShape},
       {"Scaler", floatOfSameShape},
       {"FeatureVectorizer", featureVectorizer},
+      {"TreeEnsembleClassifier", treeEnsembleClassifier},
+      {"TreeEnsembleRegressor",
+       [](InferenceContext &ctx) {
+         floatRows(ctx, ::onnx::getAttribute(ctx, "n_targets", int64_t(1)));
+       }},
       {"SVMRegressor", [](InferenceContext &ctx) { floatRows(ctx, 1); }},
       {"LinearRegressor",
        [](InferenceContext &ctx) {

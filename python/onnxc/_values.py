@@ -75,6 +75,26 @@ def elem_type_of(dtype):
     return found
 
 
+_SIGNED_BELOW_A_BYTE = {ELEM_TYPES["int4"], ELEM_TYPES["int2"]}
+
+
+def to_storage(array, elem_type):
+    """An array of ml_dtypes as integers that hold what the runtime does. Below a byte ml_dtypes
+    ignores the upper bits, the runtime wants them sign- or zero-extended."""
+    if elem_type in _SIGNED_BELOW_A_BYTE:
+        return array.astype(np.int8)
+    if elem_type in (ELEM_TYPES["uint4"], ELEM_TYPES["uint2"]):
+        return array.astype(np.uint8)
+    raw = array.view(f"u{array.itemsize}")
+    return raw & 0x0F if elem_type == ELEM_TYPES["float4e2m1"] else raw
+
+
+def from_storage(raw, elem_type):
+    """The reverse; a copy for signed types below a byte, else the same memory."""
+    dtype = dtype_of(elem_type)
+    return raw.view(np.int8).astype(dtype) if elem_type in _SIGNED_BELOW_A_BYTE else raw.view(dtype)
+
+
 def tensor_from_array(array):
     elem_type = _BY_DTYPE.get(array.dtype)
     if elem_type is not None:  # of native byte order
@@ -87,7 +107,7 @@ def tensor_from_array(array):
         return Value.from_strings(array.ravel().tolist(), list(array.shape))
     array = np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
     if elem_type >= FIRST_OF_ML_DTYPES:
-        array = array.view(f"u{array.itemsize}")  # the buffer protocol lacks these types
+        array = to_storage(array, elem_type)
     return Value.from_buffer(array, elem_type)
 
 
@@ -165,7 +185,7 @@ def from_value(value):
             array.ravel()[:] = value.strings()
             return array
         array = value.array()
-        return array.view(dtype_of(elem_type)) if elem_type >= FIRST_OF_ML_DTYPES else array
+        return from_storage(array, elem_type) if elem_type >= FIRST_OF_ML_DTYPES else array
     if kind == SEQUENCE:
         return [from_value(item) for item in value.items]
     if kind == MAP:

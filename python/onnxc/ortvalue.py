@@ -46,7 +46,7 @@ class OrtValue:
         return self._value.__dlpack__()
 
     def numpy(self):
-        """The tensor's memory as an array; strings are copied."""
+        """The tensor's memory as an array; strings, int4 and int2 are copied."""
         if not self.is_tensor():
             raise InvalidArgument("the value is not a tensor")
         return _values.from_value(self._value)
@@ -57,14 +57,18 @@ class OrtValue:
 
     def update_inplace(self, np_arr):
         """Copies an array of the same type and shape into the tensor."""
-        mine = self.numpy()
-        if self._value.elem_type == _values.STRING:
+        if not self.is_tensor():
+            raise InvalidArgument("the value is not a tensor")
+        elem_type = self._value.elem_type
+        if elem_type == _values.STRING:
             raise Unsupported("strings cannot be updated in place")
-        if np_arr.dtype != mine.dtype or np_arr.shape != mine.shape:
-            raise InvalidArgument(
-                f"expected {mine.dtype} {list(mine.shape)}, got {np_arr.dtype} {list(np_arr.shape)}"
-            )
-        mine[...] = np_arr
+        dtype = _values.dtype_of(elem_type)
+        if np_arr.dtype != dtype or np_arr.shape != self._value.shape:
+            raise InvalidArgument(f"expected {dtype} {self.shape()}, got {np_arr.dtype} {list(np_arr.shape)}")
+        if elem_type >= _values.FIRST_OF_ML_DTYPES:
+            np_arr = _values.to_storage(np.ascontiguousarray(np_arr), elem_type)
+        mine = self._value.array()
+        mine[...] = np_arr.view(mine.dtype)
 
     def shape(self):
         return list(self._value.shape)

@@ -102,7 +102,7 @@ def main():
     parser.add_argument("-k", default="", metavar="REGEX", help="only the cases whose name matches")
     parser.add_argument("-j", type=int, default=2, help="workers (default: 2)")
     parser.add_argument("-v", action="store_true", help="whole messages")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds a case may take")
+    parser.add_argument("--timeout", type=float, default=180, help="seconds a case may take")
     parser.add_argument("--tsv", type=Path, help="write group, case, result, seconds, message")
     parser.add_argument("--group", choices=["operator", "message"], help="print the failures in groups")
     parser.add_argument("--update", action="store_true", help="rewrite expected-failures.txt")

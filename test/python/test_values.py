@@ -51,6 +51,24 @@ def testTensor(session, name):
     assert run(session, name, np.zeros((0, 4), NUMPY[name])).shape == (0, 4)
 
 
+@pytest.mark.parametrize("name", ["int4", "int2", "uint4", "uint2", "float4e2m1"])
+def testBelowAByteTheRuntimeExtends(name):
+    """The runtime reads whole bytes, ml_dtypes only the lower bits."""
+    values = np.array([-2, -1, 1]) if name[0] == "i" else np.array([1, 2, 3])
+    array = values.astype(NUMPY[name])
+    value = onnxc.OrtValue.ortvalue_from_numpy(array)
+    stored = value._value.array()
+    if name.startswith("float"):
+        assert (stored == array.view(np.uint8)).all()
+        stray = (array.view(np.uint8) | 0xF0).view(array.dtype)
+        assert (onnxc.OrtValue.ortvalue_from_numpy(stray)._value.array() == array.view(np.uint8)).all()
+    else:
+        assert stored.view(np.int8).tolist() == values.tolist()
+    assert value.numpy().tobytes() == array.tobytes()
+    value.update_inplace(array[::-1])
+    assert value.numpy().tobytes() == array[::-1].tobytes()
+
+
 def testTypesInTheSignature(session):
     assert [i.type for i in session.get_inputs()][:26] == [
         f"tensor({name})" for name in [*list(NUMPY)[:7], "string", *list(NUMPY)[7:]]

@@ -307,11 +307,19 @@ private:
 
 } // namespace
 
-int main() try {
+// --deprecated: the deprecated operators of ai.onnx.ml instead, which are what
+// most converters still write.
+int main(int argc, char **argv) try {
+  bool deprecated = argc > 1 && std::string(argv[1]) == "--deprecated";
+  auto isWanted = [&](const OpSchema &schema) {
+    if (deprecated)
+      return schema.deprecated() && schema.domain() == "ai.onnx.ml";
+    // The forms of Constant are one operation that OnnxDialect.td defines.
+    return !schema.deprecated() && domains.count(schema.domain()) && schema.Name() != "Constant";
+  };
   std::map<std::string, OpSchema> schemas;
   for (OpSchema &schema : onnx::OpSchemaRegistry::get_all_schemas())
-    // The forms of Constant are one operation that OnnxDialect.td defines.
-    if (!schema.deprecated() && domains.count(schema.domain()) && schema.Name() != "Constant")
+    if (isWanted(schema))
       schemas.emplace(schema.domain() + "." + schema.Name(), std::move(schema));
 
   std::ostringstream os;

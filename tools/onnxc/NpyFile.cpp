@@ -1,5 +1,6 @@
 #include "NpyFile.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ConvertUTF.h"
 
@@ -45,6 +46,22 @@ constexpr Code codes[] = {
     {ONNXC_UINT2, "uint2", "|V1"},
     {ONNXC_INT2, "int2", "|V1"},
 };
+
+/// ml_dtypes keeps types below a byte in the lower bits; in memory ours are sign- or
+/// zero-extended.
+void extend(onnxc_elem_type type, char *data, int64_t count) {
+  bool isSigned = type == ONNXC_INT4 || type == ONNXC_INT2;
+  unsigned unused = type == ONNXC_INT2 || type == ONNXC_UINT2 ? 6 : 4;
+  for (int64_t i = 0; i < count; ++i) {
+    auto shifted = static_cast<uint8_t>(data[i] << unused);
+    data[i] = isSigned ? static_cast<int8_t>(shifted) >> unused : shifted >> unused;
+  }
+}
+
+bool isBelowAByte(onnxc_elem_type type) {
+  return type == ONNXC_INT4 || type == ONNXC_UINT4 || type == ONNXC_INT2 || type == ONNXC_UINT2 ||
+         type == ONNXC_FLOAT4E2M1;
+}
 
 /// The text after 'key': in the header's dictionary.
 StringRef entry(StringRef header, StringRef key) {
@@ -160,6 +177,8 @@ bool onnxc::readNpy(StringRef file, StringRef type, ValueStore &store, onnxc_val
   value = store.tensor(elemType, dims);
   if (elemType != ONNXC_STRING) {
     std::memcpy(value.tensor.data, data.data(), static_cast<size_t>(count) * fileSize);
+    if (isBelowAByte(elemType))
+      extend(elemType, static_cast<char *>(value.tensor.data), count);
     return true;
   }
   auto *strings = static_cast<onnxc_string *>(value.tensor.data);
@@ -223,5 +242,8 @@ bool onnxc::encodeNpy(const onnxc_value &value, std::string &file, std::string &
   file += static_cast<char>(header.size() >> 8);
   file += header;
   file += data;
+  if (type == ONNXC_INT4 || type == ONNXC_INT2)
+    for (char &c : llvm::MutableArrayRef<char>(file.data() + file.size() - count, count))
+      c &= type == ONNXC_INT4 ? 0x0f : 0x03;
   return true;
 }

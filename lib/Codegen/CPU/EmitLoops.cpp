@@ -10,6 +10,13 @@ namespace onnxc {
 using namespace mlir;
 namespace {
 
+/// A cast may hide a strided view behind a type that looks contiguous.
+Value withoutCasts(Value value) {
+  while (auto castOp = value.getDefiningOp<memref::CastOp>())
+    value = castOp.getSource();
+  return value;
+}
+
 bool isContiguous(Value value) {
   return cast<MemRefType>(value.getType()).getLayout().isIdentity();
 }
@@ -21,6 +28,8 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     IRRewriter rewriter(&getContext());
     SmallVector<memref::CopyOp> copies;
     getOperation().walk([&](memref::CopyOp op) {
+      op.getSourceMutable().assign(withoutCasts(op.getSource()));
+      op.getTargetMutable().assign(withoutCasts(op.getTarget()));
       if (!isContiguous(op.getSource()) || !isContiguous(op.getTarget()))
         copies.push_back(op);
     });

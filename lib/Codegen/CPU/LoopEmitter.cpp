@@ -338,7 +338,7 @@ private:
       for (unsigned dim = 0; dim < numLoops; ++dim) {
         if (maps[operand].isFunctionOfDim(dim))
           own[dim] = c[dim];
-        key = key * 64 + own[dim];
+        key = key * factor[dim] + own[dim]; // the tile is small, so this fits
       }
       Value &value = cache[{operand, key}];
       if (!value)

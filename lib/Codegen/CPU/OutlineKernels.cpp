@@ -280,6 +280,9 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
     }
     for (Operation &inner : forall.getBody()->without_terminator())
       b.clone(inner, mapping);
+    // A stack buffer inside the loop would be a new one in every iteration.
+    Block &entry = *loop->getBlock();
+    loop.walk([&](memref::AllocaOp alloca) { alloca->moveBefore(&entry, entry.begin()); });
   }
 
   /// Adds the function to the module unless an equal one is there.

@@ -5,6 +5,7 @@
 // heads inside the hidden dimension are expressed in maps: nothing is repeated or transposed.
 //
 //===----------------------------------------------------------------------===//
+#include "Contraction.h"
 #include "Normalization.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
@@ -154,6 +155,9 @@ private:
     first[2] = past;
     second[2] = count;
     Value result = b.empty(whole, elem);
+    // A size that one of the two knows statically both have.
+    cached = b.castTo(cached, b.empty(first, elem).getType());
+    added = b.castTo(added, b.empty(second, elem).getType());
     result = tensor::InsertSliceOp::create(b, cached, result, Sizes(4, zero), first, strides);
     result = tensor::InsertSliceOp::create(b, added, result, Sizes{zero, zero, past, zero}, second,
                                            strides);
@@ -203,7 +207,7 @@ private:
     int64_t rank = type.getRank();
     bool isBool = isBoolElem(onnxElem(op.getAttnMask()));
     OpFoldResult missing = b.sub(sizes['k'], b.dim(m, rank - 1));
-    if (type.getDimSize(rank - 1) != 1 && !isConstantIntValue(missing, 0)) {
+    if (!isConstantIntValue(missing, 0)) {
       Type storage = type.getElementType();
       Value masked = isBool ? b.intConstant(storage, 0) : b.lowest(storage, false);
       Sizes low(rank, b.fixed(0)), high = low;
@@ -212,6 +216,9 @@ private:
     }
     // Aligned at the end with b, heads, q, k; heads are g and r.
     SmallVector<char> names{'b', 'h', 'q', 'k'};
+    Sizes wanted{sizes['b'], b.mul(sizes['g'], sizes['r']), sizes['q'], sizes['k']};
+    m = resolveBroadcast(b, m, ArrayRef(wanted).take_back(rank));
+    type = cast<RankedTensorType>(m.getType());
     SmallVector<AffineExpr> exprs;
     SmallVector<ReassociationIndices> groups;
     Sizes expanded;
@@ -219,7 +226,7 @@ private:
     for (int64_t i = 0; i < rank; ++i) {
       char c = names[4 - rank + i];
       int64_t next = expanded.size();
-      bool one = cast<RankedTensorType>(m.getType()).getDimSize(i) == 1;
+      bool one = type.getDimSize(i) == 1;
       groups.push_back({next});
       if (c == 'h' && grouped && !one) {
         groups.back().push_back(next + 1);

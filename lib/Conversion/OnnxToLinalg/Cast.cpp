@@ -56,9 +56,10 @@ struct BitCastPattern : OnnxPattern<onnx::BitCastOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     Value value = adaptor.getOperands()[0];
     Type from = onnxElem(op->getOperand(0)), to = onnxElem(op->getResult(0));
-    if (!from.isIntOrFloat() || !to.isIntOrFloat() || onnxBitWidth(from) != onnxBitWidth(to))
+    auto width = [](Type t) { return isBoolElem(t) ? 8 : onnxBitWidth(t); }; // a bool is a byte
+    if (!from.isIntOrFloat() || !to.isIntOrFloat() || width(from) != width(to))
       return refuse(op, "needs two types of the same width");
-    if (isBoolElem(from) != isBoolElem(to) || (onnxBitWidth(from) < 8 && from != to))
+    if (width(from) < 8 && from != to)
       return refuse(op, "does not support types below a byte");
     ScalarCodec target(to);
     if (onnxElem(value) != target.storageType()) {

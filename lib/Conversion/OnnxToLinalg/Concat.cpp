@@ -21,6 +21,14 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
       replaceOp(b, types(), op, inputs.front());
       return success();
     }
+    if (auto elements = shapeElements(b, loc, inputs)) {
+      SmallVector<Value> all;
+      for (ArrayRef<Value> list : *elements)
+        llvm::append_range(all, list);
+      auto type = RankedTensorType::get(all.size(), onnxElem(inputs.front()));
+      replaceOp(b, types(), op, fromElements(b, loc, type, all));
+      return success();
+    }
     SmallVector<OpFoldResult> sizes = getDims(b, loc, inputs.front());
     SmallVector<SmallVector<OpFoldResult>> parts;
     OpFoldResult total = b.getIndexAttr(0);
@@ -49,7 +57,7 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
     SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
     for (auto [input, part] : llvm::zip(inputs, parts)) {
       // Nothing to insert; at the end the verifier would refuse the offset.
-      if (getConstantIntValue(part[*axis]) == 0)
+      if (hasZero(part))
         continue;
       SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
       offsets[*axis] = position;
@@ -68,7 +76,8 @@ struct ExpandPattern : OnnxPattern<onnx::ExpandOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
-    auto target = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+    auto target = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1],
+                                  rankOf(op->getResult(0)));
     if (!target)
       return refuse(op, "needs a shape whose number of elements is known");
     SmallVector<OpFoldResult> dims = getDims(b, loc, input);
@@ -149,7 +158,8 @@ struct TilePattern : OnnxPattern<onnx::TileOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
-    auto repeats = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+    auto repeats =
+        readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1], rankOf(input));
     SmallVector<OpFoldResult> dims = getDims(b, loc, input), sizes;
     if (!repeats || repeats->size() != dims.size())
       return refuse(op, "needs one repeat count for each dimension");

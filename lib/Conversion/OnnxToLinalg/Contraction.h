@@ -67,11 +67,16 @@ mlir::Value buildConvolution(TensorBuilder &b, mlir::Value x, mlir::Value w, int
 mlir::Value padForWindow(TensorBuilder &b, mlir::Value x, const Window &window,
                          mlir::Value padValue);
 
+/// `tensor` with the sizes `wanted` in the dimensions that only the run knows to be those or one.
+mlir::Value resolveBroadcast(TensorBuilder &b, mlir::Value tensor,
+                             llvm::ArrayRef<mlir::OpFoldResult> wanted);
 /// Reads `tensor` (aligned at the last dimension) in a parallel loop nest of `sizes`.
 Access broadcastAccess(TensorBuilder &b, mlir::Value tensor,
-                         llvm::ArrayRef<mlir::OpFoldResult> sizes);
-/// Reads the 1-d `tensor` along loop `axis`; one element serves all.
-Access perAxisAccess(TensorBuilder &b, mlir::Value tensor, unsigned loops, unsigned axis);
+                       llvm::ArrayRef<mlir::OpFoldResult> sizes);
+/// Reads `tensor` along loop `axis` with its last dimension, the others being one; a single element
+/// serves all.
+Access perAxisAccess(TensorBuilder &b, mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                     unsigned axis);
 
 void populateConvTransposePatterns(mlir::RewritePatternSet &patterns, OnnxTypeConverter &types);
 void populateEinsumPatterns(mlir::RewritePatternSet &patterns, OnnxTypeConverter &types);

@@ -45,6 +45,24 @@ Value isNonZero(OpBuilder &b, Location loc, Value stored) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, stored, zero);
 }
 
+/// The first value of a carried tensor whose size changes. Not a tensor.cast from its static
+/// size: upstream folds that into the loop, as if the size stayed.
+Value startCarried(OpBuilder &b, Location loc, Value init, Type carriedType) {
+  auto from = dyn_cast<RankedTensorType>(init.getType());
+  auto to = dyn_cast<RankedTensorType>(carriedType);
+  bool widens = from && to && from.getRank() == to.getRank() &&
+                llvm::any_of(llvm::seq<int64_t>(0, to.getRank()), [&](int64_t d) {
+                  return to.isDynamicDim(d) && !from.isDynamicDim(d);
+                });
+  if (!widens)
+    return castTensor(b, loc, init, carriedType);
+  SmallVector<Value> sizes;
+  for (OpFoldResult size : getDims(b, loc, init))
+    sizes.push_back(toIndex(b, loc, size));
+  Value shape = tensor::FromElementsOp::create(b, loc, sizes);
+  return tensor::ReshapeOp::create(b, loc, to, init, shape);
+}
+
 /// The type without the dimension at `axis`.
 RankedTensorType dropDim(RankedTensorType type, int64_t axis) {
   SmallVector<int64_t> shape(type.getShape());
@@ -261,7 +279,7 @@ struct LoopPattern : OnnxPattern<onnx::LoopOp> {
       length = tripCount(op, limit, static_cast<bool>(condition));
     SmallVector<Value> inits;
     for (int64_t i = 0; i < carried; ++i)
-      inits.push_back(castTensor(rewriter, loc, operands[2 + i], argTypes[2 + i]));
+      inits.push_back(startCarried(rewriter, loc, operands[2 + i], argTypes[2 + i]));
     YieldPlan plan{/*first=*/1, carried, {}};
     SmallVector<ScanState> states;
     for (int64_t i = 0; i < scans; ++i) {
@@ -386,7 +404,7 @@ struct ScanPattern : OnnxPattern<onnx::ScanOp> {
     }
     SmallVector<Value> inits;
     for (int64_t i = 0; i < carried; ++i)
-      inits.push_back(castTensor(rewriter, loc, operands[i], argTypes[i]));
+      inits.push_back(startCarried(rewriter, loc, operands[i], argTypes[i]));
     YieldPlan plan{/*first=*/0, carried, {}};
     SmallVector<ScanState> states;
     for (int64_t i = 0; i < scans; ++i) {

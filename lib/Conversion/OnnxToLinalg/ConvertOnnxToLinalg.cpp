@@ -34,10 +34,14 @@ PopulateFn *const kFamilies[] = {
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
-  // Writes the ONNX types of a function's arguments and results into it.
+  // Writes the ONNX types of a function's arguments and results into it, and for bufferization that
+  // the inputs are the caller's, not to be written to.
   static void keepTypes(func::FuncOp function) {
-    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       function.setArgAttr(i, "onnx.type", TypeAttr::get(type));
+      function.setArgAttr(i, "bufferization.writable",
+                          BoolAttr::get(function.getContext(), false));
+    }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
       function.setResultAttr(i, "onnx.type", TypeAttr::get(type));
   }
@@ -61,12 +65,36 @@ struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> 
     return success(ok);
   }
 
+  // Gives results the sizes that the analysis found to be constant. Values that meet declared types
+  // (returned, or passed to regions) keep theirs.
+  void refineTypes(const DimAnalysis &dims) {
+    getOperation()->walk([&](Operation *op) {
+      if (!isa_and_nonnull<onnx::OnnxDialect>(op->getDialect()) || op->getNumRegions() > 0)
+        return;
+      for (Value result : op->getResults()) {
+        auto type = dyn_cast<RankedTensorType>(result.getType());
+        ArrayRef<DimAnalysis::Dim> known = dims.shapeOf(result);
+        bool isFree = llvm::all_of(result.getUsers(), [](Operation *user) {
+          return user->getNumRegions() == 0 && !user->hasTrait<OpTrait::IsTerminator>();
+        });
+        if (!type || !isFree || static_cast<int64_t>(known.size()) != type.getRank())
+          continue;
+        SmallVector<int64_t> shape(type.getShape());
+        for (auto [size, dim] : llvm::zip(shape, known))
+          if (ShapedType::isDynamic(size) && DimAnalysis::isConstant(dim) && dim >= 0)
+            size = dim;
+        result.setType(type.clone(shape));
+      }
+    });
+  }
+
   void runOnOperation() override {
     if (failed(checkRanks()))
       return signalPassFailure();
     MLIRContext *ctx = &getContext();
     OnnxTypeConverter types(ctx);
     types.analyse(getOperation());
+    refineTypes(*types.dims());
     for (auto function : getOperation().getOps<func::FuncOp>())
       keepTypes(function);
 
@@ -89,6 +117,8 @@ struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> 
     // onnx ops are left "unknown", so that one failure does not hide the others.
     ConversionConfig config;
     config.foldingMode = DialectConversionFoldingMode::Never;
+    // Values between a converted operator and one that is not are reported below, by the latter's name.
+    config.buildMaterializations = false;
     DenseSet<Operation *> left;
     config.unlegalizedOps = &left;
     if (failed(applyPartialConversion(getOperation(), target, std::move(patterns), config)))

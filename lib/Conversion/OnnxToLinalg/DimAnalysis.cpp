@@ -57,6 +57,13 @@ static Value operandOrNull(Operation *op, unsigned i) {
   return op->getOperand(i);
 }
 
+// Slice's steps are all 1.
+static bool unitSteps(Operation *op) {
+  Value steps = operandOrNull(op, 4);
+  auto constant = steps ? getConstantInts(steps) : SmallVector<int64_t>();
+  return constant && llvm::all_of(*constant, [](int64_t step) { return step == 1; });
+}
+
 //===-- Symbols -------------------------------------------------------------===//
 
 Dim DimAnalysis::expression(const Twine &kind, ArrayRef<Dim> parts) {
@@ -85,10 +92,16 @@ Dim DimAnalysis::multiply(Dim a, Dim b) {
   return expression("mul", {std::min(a, b), std::max(a, b)});
 }
 
+static std::string limitKey(Dim part) { return "limit of," + std::to_string(part); }
+
 Dim DimAnalysis::broadcast(Dim a, Dim b) {
   if (a == b || b == 1)
     return a;
   if (a == 1)
+    return b;
+  if (auto it = expressions.find(limitKey(b)); it != expressions.end() && it->second == a)
+    return a;
+  if (auto it = expressions.find(limitKey(a)); it != expressions.end() && it->second == b)
     return b;
   if (isConstant(a) || isConstant(b)) // a constant other than 1 decides
     return isConstant(a) ? a : b;
@@ -307,13 +320,27 @@ bool DimAnalysis::inferMovement(Operation *op, Dims &dims) {
     dims = first;
     Dims from, to;
     bool known = contentsOf(op->getOperand(1), from) && contentsOf(op->getOperand(2), to);
-    bool unit = !operandOrNull(op, 4);
+    bool unit = unitSteps(op);
+    auto slice = [&](Dim size, Dim from, Dim to) {
+      if (isConstant(size) && isConstant(from) && isConstant(to)) {
+        from = std::clamp<int64_t>(from < 0 ? from + size : from, 0, size);
+        return std::clamp<int64_t>(to < 0 ? to + size : to, from, size) - from;
+      }
+      if (from == 0 && (to == size || (isConstant(to) && to >= INT32_MAX)))
+        return size;
+      Dim part = expression("slice", {size, from, to});
+      // min(size, to) with a constant size, as of a table of positions: where it meets `to`
+      // itself, broadcasting is valid only if they are equal.
+      if (from == 0 && isConstant(size) && size > 1)
+        expressions.try_emplace(limitKey(part), to);
+      return part;
+    };
     for (auto [k, axis] : llvm::enumerate(*axes)) {
       auto d = normalizeAxis(axis, rank);
       if (!d)
         return false;
       if (known && unit && k < from.size() && k < to.size())
-        dims[*d] = expression("slice", {first[*d], from[k], to[k]});
+        dims[*d] = slice(first[*d], from[k], to[k]);
       else
         dims[*d] = fresh();
     }
@@ -539,7 +566,7 @@ bool DimAnalysis::inferContents(Operation *op, Dims &out) {
   }
   if (name == "Slice") {
     auto from = getConstantInts(op->getOperand(1)), to = getConstantInts(op->getOperand(2));
-    if (!from || !to || from->size() != 1 || operandOrNull(op, 4) || to->size() != 1)
+    if (!from || !to || from->size() != 1 || !unitSteps(op) || to->size() != 1)
       return false;
     int64_t n = first.size(), start = (*from)[0], end = (*to)[0];
     start = std::clamp<int64_t>(start < 0 ? start + n : start, 0, n);
@@ -547,17 +574,45 @@ bool DimAnalysis::inferContents(Operation *op, Dims &out) {
     out.assign(first.begin() + start, first.begin() + end);
     return true;
   }
-  bool isProduct = name == "Mul";
-  if (!isProduct && name != "Add")
+  static const llvm::StringSet<> elementwise{"Mul", "Add", "Sub", "Equal", "Where"};
+  if (!elementwise.contains(name))
     return false;
-  Dims second;
-  if (!contentsOf(op->getOperand(1), second))
-    return false;
-  for (size_t i = 0, n = std::max(first.size(), second.size()); i < n; ++i) {
-    if ((first.size() != 1 && i >= first.size()) || (second.size() != 1 && i >= second.size()))
+  SmallVector<Dims> lists(op->getNumOperands());
+  size_t count = 1;
+  for (auto [list, operand] : llvm::zip(lists, op->getOperands())) {
+    if (!contentsOf(operand, list) || list.empty())
       return false;
-    Dim a = first[first.size() == 1 ? 0 : i], b = second[second.size() == 1 ? 0 : i];
-    out.push_back(isProduct ? multiply(a, b) : add(a, b));
+    count = list.size() == 1 ? count : list.size();
+  }
+  for (size_t i = 0; i < count; ++i) {
+    Dims v;
+    for (const Dims &list : lists) {
+      if (list.size() != 1 && list.size() != count)
+        return false;
+      v.push_back(list[list.size() == 1 ? 0 : i]);
+    }
+    bool constant = isConstant(v[0]) && isConstant(v[1]);
+    bool negative = (isConstant(v[0]) && v[0] < 0) || (isConstant(v[1]) && v[1] < 0);
+    if (negative && !constant && (name == "Mul" || name == "Add"))
+      return false; // symbols are never negative
+    if (name == "Mul") {
+      out.push_back(multiply(v[0], v[1]));
+    } else if (name == "Add") {
+      out.push_back(add(v[0], v[1]));
+    } else if (name == "Sub") {
+      if (!constant && v[0] != v[1])
+        return false;
+      out.push_back(constant ? v[0] - v[1] : 0);
+    } else if (name == "Equal") { // a size is not negative
+      bool differs = constant ? v[0] != v[1] : negative;
+      if (v[0] != v[1] && !differs)
+        return false;
+      out.push_back(v[0] == v[1]);
+    } else { // Where
+      if (!isConstant(v[0]))
+        return false;
+      out.push_back(v[0] ? v[1] : v[2]);
+    }
   }
   return true;
 }

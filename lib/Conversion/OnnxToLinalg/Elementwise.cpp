@@ -165,11 +165,44 @@ Broadcast broadcastOperands(OpBuilder &b, Location loc, const OnnxTypeConverter 
   return Broadcaster{b, loc, types, operands, 0, {}, {}}.run(result);
 }
 
+// Scalar arithmetic for chains that compute shapes; null for all else.
+static Value computeShape(OpBuilder &b, Location loc, ArrayRef<Operand> operands,
+                          const ScalarCodec &out, ScalarBody body, EncodeOptions options) {
+  if (!isa<IntegerType>(out.onnxType()))
+    return {};
+  SmallVector<Value> tensors;
+  for (const Operand &o : operands)
+    tensors.push_back(o.value);
+  auto elements = shapeElements(b, loc, tensors);
+  if (!elements)
+    return {};
+  int64_t rank = 0, count = 1;
+  for (auto [o, list] : llvm::zip(operands, *elements)) {
+    rank = std::max(rank, rankOf(o.value));
+    if (list.size() != 1)
+      count = list.size();
+  }
+  for (ArrayRef<Value> list : *elements)
+    if (list.size() != 1 && static_cast<int64_t>(list.size()) != count)
+      return {};
+  SmallVector<Value> results;
+  for (int64_t i = 0; i < count; ++i) {
+    SmallVector<Value> args;
+    for (auto [o, list] : llvm::zip(operands, *elements))
+      args.push_back(ScalarCodec(o.elem).decode(b, loc, list[list.size() == 1 ? 0 : i]));
+    results.push_back(out.encode(b, loc, body(b, loc, args), options));
+  }
+  SmallVector<int64_t> shape(rank, count);
+  return fromElements(b, loc, RankedTensorType::get(shape, out.storageType()), results);
+}
+
 Value createElementwise(OpBuilder &b, Location loc, const OnnxTypeConverter &types,
                         ArrayRef<Operand> operands, Type resultType, ScalarBody body,
                         EncodeOptions options) {
-  Broadcast bc = broadcastOperands(b, loc, types, operands, dyn_cast<RankedTensorType>(resultType));
   ScalarCodec out(onnxElem(resultType));
+  if (Value scalars = computeShape(b, loc, operands, out, body, options))
+    return scalars;
+  Broadcast bc = broadcastOperands(b, loc, types, operands, dyn_cast<RankedTensorType>(resultType));
   Value init = emptyTensor(b, loc, bc.sizes, out.storageType());
   SmallVector<AffineMap> maps = bc.maps;
   maps.push_back(b.getMultiDimIdentityMap(bc.sizes.size()));

@@ -39,15 +39,19 @@ Value modulo(Scalar s) {
   return s.select(arith::AndIOp::create(s.b, s.loc, nonZero, differ), s.add(rem, y), rem);
 }
 
-// Shifts by the width or more give 0.
+// Shifts by the width or more, or by a negative amount, shift everything out; a signed
+// number to the right leaves its sign.
 Value bitShift(Scalar s) {
   auto direction = s.op->getAttrOfType<StringAttr>("direction");
-  Value width = s.num(onnxBitWidth(s.elem));
-  Value inside = s.lt(s.args[1], width);
-  Value amount = s.select(inside, s.args[1], s.num(0));
-  Value shifted = direction && direction.getValue() == "LEFT"
-                      ? Value(arith::ShLIOp::create(s.b, s.loc, s.args[0], amount))
-                      : Value(arith::ShRUIOp::create(s.b, s.loc, s.args[0], amount));
+  bool left = direction && direction.getValue() == "LEFT", keepsSign = !left && !s.isUnsigned();
+  Value x = s.args[0], last = s.num(onnxBitWidth(s.elem) - 1);
+  // As unsigned numbers negative amounts are large.
+  Value inside = arith::CmpIOp::create(s.b, s.loc, arith::CmpIPredicate::ule, s.args[1], last);
+  Value amount = s.select(inside, s.args[1], last);
+  if (keepsSign)
+    return arith::ShRSIOp::create(s.b, s.loc, x, amount);
+  Value shifted = left ? Value(arith::ShLIOp::create(s.b, s.loc, x, amount))
+                       : Value(arith::ShRUIOp::create(s.b, s.loc, x, amount));
   return s.select(inside, shifted, s.num(0));
 }
 

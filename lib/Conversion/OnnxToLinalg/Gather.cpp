@@ -1,5 +1,6 @@
 // Gather, GatherElements, GatherND, ReverseSequence: reads at computed positions. Positions
-// out of range are clamped, so that nothing outside of the data is read.
+// out of range end the run; they are clamped as well, so that no order of execution reads
+// outside of the data.
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 
@@ -17,15 +18,47 @@ Value safeIndex(OpBuilder &b, Location loc, Value stored, Value size) {
   return arith::MaxSIOp::create(b, loc, i, constIndex(b, loc, 0));
 }
 
-// Data without elements cannot be read, unless nothing asks for any.
-void assertReadable(OpBuilder &b, Location loc, OpFoldResult size, ArrayRef<OpFoldResult> result) {
-  if (auto n = getConstantIntValue(size); n && *n > 0)
-    return;
-  Value zero = constIndex(b, loc, 0);
-  Value some = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, toIndex(b, loc, size), zero);
-  Value count = toIndex(b, loc, productIndex(b, loc, result));
-  Value nothing = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, count, zero);
-  runtimeAssert(b, loc, arith::OrIOp::create(b, loc, some, nothing), "Gather: the data is empty");
+// All indices must be in [-size, size). With several sizes, one for each position in the indices'
+// last dimension.
+LogicalResult checkIndices(OpBuilder &b, Location loc, Operation *op, Value indices,
+                           ArrayRef<OpFoldResult> sizes, const OnnxTypeConverter &types) {
+  auto known = getConstantIntValues(sizes);
+  if (auto constant = getConstantInts(op->getOperand(1)); constant && known) {
+    for (auto [i, index] : llvm::enumerate(*constant)) {
+      int64_t size = (*known)[i % sizes.size()];
+      if (index < -size || index >= size)
+        return types.refuse(op, "has an index that is out of range");
+    }
+    return success();
+  }
+  int64_t rank = rankOf(indices);
+  Value good = filled(b, loc, {}, arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(1)));
+  SmallVector<AffineMap> maps{b.getMultiDimIdentityMap(rank), AffineMap::get(rank, 0, b.getContext())};
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::reduction);
+  Value all =
+      linalg::GenericOp::create(
+          b, loc, good.getType(), indices, good, maps, loops,
+          [&](OpBuilder &b, Location loc, ValueRange args) {
+            Value i = arith::IndexCastOp::create(b, loc, b.getIndexType(), args[0]);
+            Value size = toIndex(b, loc, sizes[0]);
+            for (size_t k = 1; k < sizes.size(); ++k) {
+              Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                                 linalg::IndexOp::create(b, loc, rank - 1),
+                                                 constIndex(b, loc, k));
+              size = arith::SelectOp::create(b, loc, here, toIndex(b, loc, sizes[k]), size);
+            }
+            // As unsigned numbers the negative ones are large.
+            Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                                 wrapIndex(b, loc, i, size), size);
+            Value flag = arith::ExtUIOp::create(b, loc, b.getI8Type(), inside);
+            linalg::YieldOp::create(b, loc, arith::AndIOp::create(b, loc, args[1], flag).getResult());
+          })
+          .getResult(0);
+  Value flag = tensor::ExtractOp::create(b, loc, all, ValueRange{});
+  Value ok = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, flag,
+                                   arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(0)));
+  runtimeAssert(b, loc, ok, "Gather: an index is out of range");
+  return success();
 }
 
 struct GatherPattern : OnnxPattern<onnx::GatherOp> {
@@ -39,6 +72,10 @@ struct GatherPattern : OnnxPattern<onnx::GatherOp> {
     if (!axis)
       return refuse(op, "has an axis outside of the data's rank");
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);
+    if (Value elements = asElements(b, loc, op, data)) {
+      replaceOp(b, types(), op, elements);
+      return success();
+    }
     if (Value view = asView(b, loc, op, data, *axis, dims)) {
       replaceOp(b, types(), op, view);
       return success();
@@ -48,7 +85,8 @@ struct GatherPattern : OnnxPattern<onnx::GatherOp> {
     sizes.append(dims.begin() + *axis + 1, dims.end());
     auto resultType = dyn_cast<RankedTensorType>(op->getResult(0).getType());
     sizes = refineSizes(b, resultType, sizes);
-    assertReadable(b, loc, dims[*axis], sizes);
+    if (failed(checkIndices(b, loc, op, indices, dims[*axis], types())))
+      return failure();
     Value size = toIndex(b, loc, dims[*axis]);
     int64_t loops = sizes.size();
     SmallVector<AffineExpr> exprs;
@@ -75,6 +113,23 @@ struct GatherPattern : OnnxPattern<onnx::GatherOp> {
                        .getResult(0);
     replaceOp(b, types(), op, result);
     return success();
+  }
+
+  // Constant indices into a shape.
+  static Value asElements(OpBuilder &b, Location loc, onnx::GatherOp op, Value data) {
+    auto constant = getConstantInts(op->getOperand(1));
+    auto elements = constant ? shapeElements(b, loc, data) : std::nullopt;
+    auto indexType = tensorType(op->getOperand(1));
+    if (!elements || !indexType.hasStaticShape() || rankOf(data) != 1)
+      return {};
+    SmallVector<Value> picked;
+    for (int64_t index : *constant) {
+      auto i = normalizeAxis(index, elements->front().size());
+      if (!i)
+        return {};
+      picked.push_back(elements->front()[*i]);
+    }
+    return fromElements(b, loc, RankedTensorType::get(indexType.getShape(), onnxElem(data)), picked);
   }
 
   // One constant index is a slice.
@@ -128,7 +183,8 @@ struct GatherElementsPattern : OnnxPattern<onnx::GatherElementsOp> {
     if (!axis || rankOf(indices) != rank)
       return refuse(op, "needs an axis within the rank, and indices of the data's rank");
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), sizes = getDims(b, loc, indices);
-    assertReadable(b, loc, dims[*axis], sizes);
+    if (failed(checkIndices(b, loc, op, indices, dims[*axis], types())))
+      return failure();
     for (int64_t d = 0; d < rank; ++d) {
       auto n = getConstantIntValue(dims[d]), m = getConstantIntValue(sizes[d]);
       if (d == *axis || (n && m && *m <= *n) ||
@@ -175,8 +231,8 @@ struct GatherNDPattern : OnnxPattern<onnx::GatherNDOp> {
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);
     SmallVector<OpFoldResult> sizes(ArrayRef(at).drop_back());
     sizes.append(dims.begin() + batch + depth, dims.end());
-    for (int64_t d = 0; d < depth; ++d)
-      assertReadable(b, loc, dims[batch + d], sizes);
+    if (depth > 0 && failed(checkIndices(b, loc, op, indices, ArrayRef(dims).slice(batch, depth), types())))
+      return failure();
     for (int64_t d = 0; d < batch; ++d) {
       auto n = getConstantIntValue(dims[d]);
       if (n && n == getConstantIntValue(at[d]))

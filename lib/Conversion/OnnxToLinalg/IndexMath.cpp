@@ -140,7 +140,7 @@ Value wrapIndex(OpBuilder &b, Location loc, Value index, Value size) {
 }
 
 std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location loc, Value original,
-                                                         Value converted) {
+                                                         Value converted, int64_t count) {
   SmallVector<OpFoldResult> result;
   if (auto constant = getConstantInts(original)) {
     for (int64_t v : *constant)
@@ -148,13 +148,34 @@ std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location 
     return result;
   }
   auto type = tensorType(converted);
-  if (!type || type.getRank() > 1 || !type.hasStaticShape())
+  if (!type || type.getRank() > 1 || (!type.hasStaticShape() && count < 0))
     return std::nullopt;
-  for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
+  if (type.hasStaticShape()) {
+    count = type.getNumElements();
+  } else {
+    Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                       toIndex(b, loc, getDim(b, loc, converted, 0)),
+                                       constIndex(b, loc, count));
+    runtimeAssert(b, loc, same, "a shape has another number of elements than the model implies");
+  }
+  auto scalars = shapeElements(b, loc, converted);
+  for (int64_t i = 0; i < count; ++i) {
     SmallVector<Value> indices;
     if (type.getRank() == 1)
       indices.push_back(constIndex(b, loc, i));
-    Value element = tensor::ExtractOp::create(b, loc, converted, indices);
+    Value element = scalars ? (*scalars)[0][i]
+                            : Value(tensor::ExtractOp::create(b, loc, converted, indices));
+    IntegerAttr constant;
+    if (matchPattern(element, m_Constant(&constant))) {
+      result.push_back(b.getIndexAttr(constant.getInt()));
+      continue;
+    }
+    // A size that became an i64 element is the size again.
+    if (auto cast = element.getDefiningOp<arith::IndexCastOp>();
+        cast && cast.getIn().getType().isIndex()) {
+      result.push_back(cast.getIn());
+      continue;
+    }
     Type index = b.getIndexType();
     if (onnxElem(original).isUnsignedInteger())
       result.push_back(arith::IndexCastUIOp::create(b, loc, index, element).getResult());
@@ -164,7 +185,50 @@ std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location 
   return result;
 }
 
+std::optional<SmallVector<SmallVector<Value>>> shapeElements(OpBuilder &b, Location loc,
+                                                             ValueRange tensors) {
+  constexpr int64_t kMaxElements = 16;
+  bool any = false;
+  for (Value tensor : tensors) {
+    auto type = tensorType(tensor);
+    if (!type || !type.hasStaticShape() || type.getRank() > 1 ||
+        type.getNumElements() > kMaxElements || !type.getElementType().isInteger())
+      return std::nullopt;
+    any |= tensor.getDefiningOp<tensor::FromElementsOp>() != nullptr;
+  }
+  if (!any)
+    return std::nullopt;
+  SmallVector<SmallVector<Value>> result;
+  for (Value tensor : tensors) {
+    auto &elements = result.emplace_back();
+    auto type = tensorType(tensor);
+    if (auto made = tensor.getDefiningOp<tensor::FromElementsOp>()) {
+      llvm::append_range(elements, made.getElements());
+      continue;
+    }
+    DenseElementsAttr constant;
+    if (matchPattern(tensor, m_Constant(&constant))) {
+      for (Attribute value : constant.getValues<Attribute>())
+        elements.push_back(arith::ConstantOp::create(b, loc, cast<TypedAttr>(value)));
+      continue;
+    }
+    for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
+      SmallVector<Value> at;
+      if (type.getRank() == 1)
+        at.push_back(constIndex(b, loc, i));
+      elements.push_back(tensor::ExtractOp::create(b, loc, tensor, at));
+    }
+  }
+  return result;
+}
+
+Value fromElements(OpBuilder &b, Location loc, RankedTensorType type, ValueRange elements) {
+  return tensor::FromElementsOp::create(b, loc, type, elements);
+}
+
 Value readScalar(OpBuilder &b, Location loc, Value converted) {
+  if (auto scalars = shapeElements(b, loc, converted))
+    return scalars->front().front();
   SmallVector<Value> zeros;
   for (int64_t i = 0, rank = rankOf(converted); i < rank; ++i)
     zeros.push_back(constIndex(b, loc, 0));

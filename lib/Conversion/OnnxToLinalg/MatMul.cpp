@@ -4,9 +4,9 @@
 // side is one plain product, whatever the left side's rank: its leading dimensions collapse.
 //
 //===----------------------------------------------------------------------===//
-#include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "Contraction.h"
 #include "Quantized.h"
+#include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -15,19 +15,64 @@ using namespace mlir;
 
 namespace onnxc {
 
-Access perAxisAccess(TensorBuilder &b, Value tensor, unsigned loops, unsigned axis) {
+static bool sameSize(OpFoldResult x, OpFoldResult y) {
+  if (isEqualConstantIntOrValue(x, y))
+    return true;
+  auto dimOf = [](OpFoldResult v) {
+    auto value = dyn_cast<Value>(v);
+    return value ? value.getDefiningOp<tensor::DimOp>() : nullptr;
+  };
+  auto dimX = dimOf(x), dimY = dimOf(y);
+  return dimX && dimY && dimX.getSource() == dimY.getSource() && dimX.getConstantIndex() &&
+         dimX.getConstantIndex() == dimY.getConstantIndex();
+}
+
+Value resolveBroadcast(TensorBuilder &b, Value tensor, ArrayRef<OpFoldResult> wanted) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Sizes sizes = b.dims(tensor);
+  SmallVector<Value> isOne(sizes.size());
+  bool any = false;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    if (!type.isDynamicDim(i) || sameSize(size, wanted[i]) || isConstantIntValue(wanted[i], 1))
+      continue;
+    isOne[i] = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.index(size), b.index(1));
+    size = wanted[i];
+    any = true;
+  }
+  if (!any)
+    return tensor;
+  return b.parallel(sizes, type.getElementType(), {}, [&](TensorBuilder &t, ValueRange) -> Value {
+    SmallVector<Value> at;
+    for (auto [i, one] : llvm::enumerate(isOne)) {
+      at.push_back(linalg::IndexOp::create(t, i));
+      if (one)
+        at.back() = arith::SelectOp::create(t, one, t.index(0), at.back());
+    }
+    return tensor::ExtractOp::create(t, tensor, at);
+  });
+}
+
+Access perAxisAccess(TensorBuilder &b, Value tensor, ArrayRef<OpFoldResult> sizes, unsigned axis) {
+  unsigned loops = sizes.size();
   auto type = cast<RankedTensorType>(tensor.getType());
   if (type.getRank() == 0)
     return {tensor, b.map(loops, {})};
+  Sizes wanted(type.getRank(), b.fixed(1));
+  // Without loops there is one element.
+  if (axis < loops)
+    wanted.back() = sizes[axis];
+  tensor = resolveBroadcast(b, tensor, wanted);
+  type = cast<RankedTensorType>(tensor.getType());
   SmallVector<AffineExpr> exprs(type.getRank(), b.getAffineConstantExpr(0));
-  if (type.getDimSize(type.getRank() - 1) != 1)
+  if (axis < loops && type.getDimSize(type.getRank() - 1) != 1)
     exprs.back() = b.getAffineDimExpr(axis);
   return {tensor, b.map(loops, exprs)};
 }
 
 Access broadcastAccess(TensorBuilder &b, Value tensor, ArrayRef<OpFoldResult> sizes) {
+  unsigned loops = sizes.size(), lead = loops - rankOf(tensor);
+  tensor = resolveBroadcast(b, tensor, sizes.drop_front(lead));
   auto type = cast<RankedTensorType>(tensor.getType());
-  unsigned loops = sizes.size(), lead = loops - type.getRank();
   SmallVector<AffineExpr> exprs;
   for (int64_t i = 0; i < type.getRank(); ++i) {
     bool one = type.getDimSize(i) == 1 && !isConstantIntValue(sizes[lead + i], 1);
@@ -111,26 +156,12 @@ Value buildGemm(TensorBuilder &b, Value lhs, bool transA, Value rhs, bool transB
 
 namespace {
 
-/// Reads a batch dimension that only the run knows to be one or the full size: `v` with all its
-/// batch dimensions of the full sizes.
+/// `v` with batch dimensions of the full sizes.
 Value broadcastBatch(TensorBuilder &b, Value v, ArrayRef<OpFoldResult> batch) {
-  int64_t rank = rankOf(v), lead = static_cast<int64_t>(batch.size()) - (rank - 2);
-  Sizes own = b.dims(v), sizes = own;
-  SmallVector<Value> isOne;
-  for (int64_t i = 0; i + 2 < rank; ++i) {
-    sizes[i] = batch[lead + i];
-    isOne.push_back(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.index(own[i]),
-                                          b.index(1)));
-  }
-  return b.parallel(sizes, getElementTypeOrSelf(v.getType()), {},
-                    [&](TensorBuilder &t, ValueRange) -> Value {
-                      SmallVector<Value> at;
-                      for (int64_t i = 0; i < rank; ++i)
-                        at.push_back(linalg::IndexOp::create(t, i));
-                      for (auto [i, one] : llvm::enumerate(isOne))
-                        at[i] = arith::SelectOp::create(t, one, t.index(0), at[i]);
-                      return tensor::ExtractOp::create(t, v, at);
-                    });
+  int64_t rank = rankOf(v);
+  Sizes wanted(batch.take_back(rank - 2));
+  wanted.append({b.dim(v, rank - 2), b.dim(v, rank - 1)});
+  return resolveBroadcast(b, v, wanted);
 }
 
 /// Makes batch dimensions equal where the types do not tell which side broadcasts.

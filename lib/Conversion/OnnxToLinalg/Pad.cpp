@@ -32,7 +32,7 @@ Value padOrCrop(OpBuilder &b, Location loc, Value input, ArrayRef<OpFoldResult> 
   }
   if (crops) {
     SmallVector<OpFoldResult> strides(dims.size(), b.getIndexAttr(1));
-    input = tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, strides);
+    input = extractSlice(b, loc, input, offsets, sizes, strides);
   }
   if (!pads)
     return input;

@@ -69,6 +69,14 @@ FailureOr<Window> poolWindow(TensorBuilder &b, const OnnxTypeConverter &types, O
   return resolveWindow(b, types, op, x, kernelSizes(b, op.getKernelShape()), attrs, type);
 }
 
+/// The larger one; a NaN is not larger. One instruction, unlike a maximum that keeps NaNs.
+Value larger(TensorBuilder &t, Value best, Value v, bool isUnsigned) {
+  if (!isa<FloatType>(v.getType()))
+    return t.maxScalar(best, v, isUnsigned);
+  Value more = arith::CmpFOp::create(t, arith::CmpFPredicate::OGT, v, best);
+  return arith::SelectOp::create(t, more, v, best);
+}
+
 struct MaxPoolLowering : OnnxPattern<onnx::MaxPoolOp> {
   using Base::Base;
 
@@ -86,7 +94,7 @@ struct MaxPoolLowering : OnnxPattern<onnx::MaxPoolOp> {
       Type acc = accumulatorType(elem);
       Value y = poolReduce(b, x, *window, b.lowest(elem, isUnsigned), b.lowest(acc, isUnsigned),
                            [&](TensorBuilder &t, ValueRange args) {
-                             return t.maxScalar(args[2], t.convert(args[0], acc), isUnsigned);
+                             return larger(t, args[2], t.convert(args[0], acc), isUnsigned);
                            });
       y = b.convertElements(y, elem);
       replaceOp(rewriter, types(), op, {y, Value()});

@@ -31,7 +31,7 @@ QuantizedOperand quantizedOperand(Value original, Value converted, Value origina
 Access parameterAccess(TensorBuilder &b, Value parameter, ArrayRef<OpFoldResult> sizes,
                        unsigned axis) {
   if (rankOf(parameter) <= 1)
-    return perAxisAccess(b, parameter, sizes.size(), axis);
+    return perAxisAccess(b, parameter, sizes, axis);
   return broadcastAccess(b, parameter, sizes);
 }
 
@@ -48,11 +48,10 @@ static Access sumOverLast(TensorBuilder &b, const QuantizedOperand &operand, Aff
       kept.push_back(e);
   }
   Type i32 = b.getI32Type();
-  Value sum = b.reduceAxes(operand.tensor, axes, b.intConstant(i32, 0),
-                           [&](TensorBuilder &t, ValueRange args) {
-                             return t.addScalar(args[1],
-                                                t.convert(args[0], i32, operand.isUnsigned));
-                           });
+  Value sum = b.reduceAxes(
+      operand.tensor, axes, b.intConstant(i32, 0), [&](TensorBuilder &t, ValueRange args) {
+        return t.addScalar(args[1], t.convert(args[0], i32, operand.isUnsigned));
+      });
   return {sum, b.map(loops - 1, kept)};
 }
 
@@ -157,16 +156,16 @@ Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOpe
   Sizes wSizes = b.dims(w.tensor);
   Access zx, zw, windowSum, filterSum;
   if (x.zero) {
-    zx = perAxisAccess(b, x.zero, rank, 1);
+    zx = perAxisAccess(b, x.zero, b.dims(dot), 1);
     SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rank));
-    Value sum = b.reduceAxes(w.tensor, axes, b.intConstant(i32, 0),
-                             [&](TensorBuilder &t, ValueRange args) {
-                               return t.addScalar(args[1], t.convert(args[0], i32, w.isUnsigned));
-                             });
+    Value sum =
+        b.reduceAxes(w.tensor, axes, b.intConstant(i32, 0), [&](TensorBuilder &t, ValueRange args) {
+          return t.addScalar(args[1], t.convert(args[0], i32, w.isUnsigned));
+        });
     filterSum = {sum, b.mapDims(rank, {1})};
   }
   if (w.zero) {
-    zw = perAxisAccess(b, w.zero, rank, 1);
+    zw = perAxisAccess(b, w.zero, b.dims(dot), 1);
     // The sum of a window is a convolution with ones.
     Sizes ones = wSizes;
     SmallVector<AffineExpr> exprs;

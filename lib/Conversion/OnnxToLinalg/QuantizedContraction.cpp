@@ -19,10 +19,10 @@ struct MatMulIntegerLowering : OnnxPattern<onnx::MatMulIntegerOp> {
   LogicalResult matchAndRewrite(onnx::MatMulIntegerOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     TensorBuilder b(op.getLoc(), rewriter);
-    auto lhs = quantizedOperand(op.getA(), adaptor.getA(), op.getAZeroPoint(),
-                                adaptor.getAZeroPoint());
-    auto rhs = quantizedOperand(op.getB(), adaptor.getB(), op.getBZeroPoint(),
-                                adaptor.getBZeroPoint());
+    auto lhs =
+        quantizedOperand(op.getA(), adaptor.getA(), op.getAZeroPoint(), adaptor.getAZeroPoint());
+    auto rhs =
+        quantizedOperand(op.getB(), adaptor.getB(), op.getBZeroPoint(), adaptor.getBZeroPoint());
     Value y = buildIntegerMatMul(b, lhs, rhs, types().convertTensor(op.getType()));
     replaceOp(rewriter, types(), op, {y});
     return success();
@@ -39,10 +39,10 @@ struct QLinearMatMulLowering : OnnxPattern<onnx::QLinearMatMulOp> {
     Type yElem = onnxElem(op.getType());
     if (!isIntElem(onnxElem(op.getA())) || !isIntElem(onnxElem(op.getB())) || !isIntElem(yElem))
       return rewriteFloat8(op, adaptor, rewriter, b, type);
-    auto lhs = quantizedOperand(op.getA(), adaptor.getA(), op.getAZeroPoint(),
-                                adaptor.getAZeroPoint());
-    auto rhs = quantizedOperand(op.getB(), adaptor.getB(), op.getBZeroPoint(),
-                                adaptor.getBZeroPoint());
+    auto lhs =
+        quantizedOperand(op.getA(), adaptor.getA(), op.getAZeroPoint(), adaptor.getAZeroPoint());
+    auto rhs =
+        quantizedOperand(op.getB(), adaptor.getB(), op.getBZeroPoint(), adaptor.getBZeroPoint());
     Value dot = buildIntegerMatMul(b, lhs, rhs, type);
     Sizes sizes = b.dims(dot);
     unsigned rank = sizes.size(), last = rank ? rank - 1 : 0;
@@ -127,10 +127,10 @@ struct ConvIntegerLowering : OnnxPattern<onnx::ConvIntegerOp> {
   LogicalResult matchAndRewrite(onnx::ConvIntegerOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     TensorBuilder b(op.getLoc(), rewriter);
-    auto x = quantizedOperand(op.getX(), adaptor.getX(), op.getXZeroPoint(),
-                              adaptor.getXZeroPoint());
-    auto w = quantizedOperand(op.getW(), adaptor.getW(), op.getWZeroPoint(),
-                              adaptor.getWZeroPoint());
+    auto x =
+        quantizedOperand(op.getX(), adaptor.getX(), op.getXZeroPoint(), adaptor.getXZeroPoint());
+    auto w =
+        quantizedOperand(op.getW(), adaptor.getW(), op.getWZeroPoint(), adaptor.getWZeroPoint());
     auto window = integerWindow(b, types(), op, x.tensor, w.tensor);
     if (failed(window))
       return failure();
@@ -147,10 +147,10 @@ struct QLinearConvLowering : OnnxPattern<onnx::QLinearConvOp> {
     TensorBuilder b(op.getLoc(), rewriter);
     Type f32 = b.getF32Type();
     Type yElem = onnxElem(op.getType());
-    auto x = quantizedOperand(op.getX(), adaptor.getX(), op.getXZeroPoint(),
-                              adaptor.getXZeroPoint());
-    auto w = quantizedOperand(op.getW(), adaptor.getW(), op.getWZeroPoint(),
-                              adaptor.getWZeroPoint());
+    auto x =
+        quantizedOperand(op.getX(), adaptor.getX(), op.getXZeroPoint(), adaptor.getXZeroPoint());
+    auto w =
+        quantizedOperand(op.getW(), adaptor.getW(), op.getWZeroPoint(), adaptor.getWZeroPoint());
     auto window = integerWindow(b, types(), op, x.tensor, w.tensor);
     if (failed(window))
       return failure();
@@ -159,10 +159,10 @@ struct QLinearConvLowering : OnnxPattern<onnx::QLinearConvOp> {
     Sizes sizes = b.dims(dot);
     unsigned rank = sizes.size();
     SmallVector<Access> ins{{dot, b.identity(rank)},
-                            perAxisAccess(b, adaptor.getXScale(), rank, 1),
-                            perAxisAccess(b, adaptor.getWScale(), rank, 1),
-                            perAxisAccess(b, adaptor.getYScale(), rank, 1),
-                            perAxisAccess(b, adaptor.getYZeroPoint(), rank, 1)};
+                            perAxisAccess(b, adaptor.getXScale(), sizes, 1),
+                            perAxisAccess(b, adaptor.getWScale(), sizes, 1),
+                            perAxisAccess(b, adaptor.getYScale(), sizes, 1),
+                            perAxisAccess(b, adaptor.getYZeroPoint(), sizes, 1)};
     if (biased)
       ins.push_back({adaptor.getB(), b.mapDims(rank, {1})});
     Value y = b.parallel(sizes, ScalarCodec(yElem).storageType(), ins,

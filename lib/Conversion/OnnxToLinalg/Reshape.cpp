@@ -51,7 +51,8 @@ struct ReshapePattern : OnnxPattern<onnx::ReshapeOp> {
     Value input = adaptor.getOperands()[0];
     if (auto sizes = staticResult(b, op))
       return reshapeOp(types(), op, input, *sizes, b);
-    auto wanted = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+    auto wanted = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1],
+                                  rankOf(op->getResult(0)));
     if (!wanted)
       return refuse(op, "needs a shape whose number of elements is known");
     bool copyZero = op.getAllowzero() == 0;
@@ -141,6 +142,39 @@ std::optional<SmallVector<int64_t>> constantAxes(Value original, int64_t rank) {
   return result;
 }
 
+// Which dimensions of a tensor of `rank` the axes choose, as i1, where they are known at run
+// time only. Null if their number is not known.
+SmallVector<Value> chosenAxes(OpBuilder &b, Location loc, Value original, Value converted,
+                              int64_t rank, int64_t count) {
+  auto axes = readShapeTensor(b, loc, original, converted, count);
+  SmallVector<Value> chosen;
+  for (int64_t d = 0; axes && d < rank; ++d) {
+    Value any = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+    for (OpFoldResult axis : *axes) {
+      Value at = wrapIndex(b, loc, toIndex(b, loc, axis), constIndex(b, loc, rank));
+      Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, at, constIndex(b, loc, d));
+      any = arith::OrIOp::create(b, loc, any, here);
+    }
+    chosen.push_back(any);
+  }
+  return chosen;
+}
+
+// sizes[at], where `at` is known at run time; 1 outside.
+Value sizeAt(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes, Value at) {
+  Value result = constIndex(b, loc, 1);
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, at, constIndex(b, loc, i));
+    result = arith::SelectOp::create(b, loc, here, toIndex(b, loc, size), result);
+  }
+  return result;
+}
+
+Value incrementUnless(OpBuilder &b, Location loc, Value count, Value condition) {
+  Value next = arith::AddIOp::create(b, loc, count, constIndex(b, loc, 1));
+  return arith::SelectOp::create(b, loc, condition, count, next);
+}
+
 struct SqueezePattern : OnnxPattern<onnx::SqueezeOp> {
   using OnnxPattern::OnnxPattern;
   LogicalResult matchAndRewrite(onnx::SqueezeOp op, OpAdaptor adaptor,
@@ -156,11 +190,37 @@ struct SqueezePattern : OnnxPattern<onnx::SqueezeOp> {
       for (auto [d, size] : llvm::enumerate(type.getShape()))
         if (size == 1)
           axes.push_back(d);
+    } else if (!onnx::isNone(axesInput) && !getConstantInts(axesInput)) {
+      return atRunTime(op, adaptor, b);
     } else {
-      return refuse(op, "needs constant axes within the input's rank");
+      return refuse(op, "needs axes within the input's rank");
     }
     replaceOp(b, types(), op, squeeze(b, op.getLoc(), input, axes));
     return success();
+  }
+
+  // The kept sizes move up by the number of dropped ones before them.
+  LogicalResult atRunTime(onnx::SqueezeOp op, OpAdaptor adaptor,
+                          ConversionPatternRewriter &b) const {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    int64_t rank = rankOf(input), outRank = rankOf(op->getResult(0));
+    SmallVector<OpFoldResult> from = getDims(b, loc, input);
+    SmallVector<Value> dropped = chosenAxes(b, loc, op->getOperand(1), adaptor.getOperands()[1],
+                                            rank, rank - outRank);
+    if (static_cast<int64_t>(dropped.size()) != rank)
+      return refuse(op, "needs axes whose number is known");
+    SmallVector<Value> sizes(outRank, constIndex(b, loc, 1));
+    Value position = constIndex(b, loc, 0);
+    for (int64_t d = 0; d < rank; ++d) {
+      for (int64_t j = 0; j < outRank; ++j) {
+        Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, position, constIndex(b, loc, j));
+        Value taken = arith::SelectOp::create(b, loc, here, toIndex(b, loc, from[d]), sizes[j]);
+        sizes[j] = arith::SelectOp::create(b, loc, dropped[d], sizes[j], taken);
+      }
+      position = incrementUnless(b, loc, position, dropped[d]);
+    }
+    return reshapeOp(types(), op, input, getAsOpFoldResult(sizes), b);
   }
 };
 
@@ -171,16 +231,35 @@ struct UnsqueezePattern : OnnxPattern<onnx::UnsqueezeOp> {
     Value input = adaptor.getOperands()[0];
     auto constant = getConstantInts(op->getOperand(1));
     if (!constant) {
-      auto sizes = staticResult(b, op);
-      if (!sizes)
-        return refuse(op, "needs constant axes");
-      return reshapeOp(types(), op, input, *sizes, b);
+      if (auto sizes = staticResult(b, op))
+        return reshapeOp(types(), op, input, *sizes, b);
+      return atRunTime(op, adaptor, b);
     }
     auto axes = constantAxes(op->getOperand(1), rankOf(input) + constant->size());
     if (!axes)
       return refuse(op, "has an axis outside of the result's rank");
     replaceOp(b, types(), op, unsqueeze(b, op.getLoc(), input, *axes));
     return success();
+  }
+
+  LogicalResult atRunTime(onnx::UnsqueezeOp op, OpAdaptor adaptor,
+                          ConversionPatternRewriter &b) const {
+    Location loc = op.getLoc();
+    Value input = adaptor.getOperands()[0];
+    int64_t rank = rankOf(op->getResult(0));
+    SmallVector<OpFoldResult> from = getDims(b, loc, input), sizes;
+    SmallVector<Value> added = chosenAxes(b, loc, op->getOperand(1), adaptor.getOperands()[1], rank,
+                                          rank - rankOf(input));
+    if (static_cast<int64_t>(added.size()) != rank)
+      return refuse(op, "needs axes whose number is known");
+    Value next = constIndex(b, loc, 0);
+    for (int64_t d = 0; d < rank; ++d) {
+      Value size = arith::SelectOp::create(b, loc, added[d], constIndex(b, loc, 1),
+                                           sizeAt(b, loc, from, next));
+      sizes.push_back(size);
+      next = incrementUnless(b, loc, next, added[d]);
+    }
+    return reshapeOp(types(), op, input, sizes, b);
   }
 };
 
@@ -272,14 +351,31 @@ struct DropoutPattern : OnnxPattern<onnx::DropoutOp> {
     Value training = op->getOperand(2), ratio = op->getOperand(1);
     auto mode = onnx::isNone(training) ? SmallVector<int64_t>{0} : getConstantInts(training);
     auto rate = onnx::isNone(ratio) ? SmallVector<double>{0.5} : getConstantDoubles(ratio);
+    Location loc = op.getLoc();
     bool off = (mode && llvm::all_of(*mode, [](int64_t v) { return v == 0; })) ||
                (rate && llvm::all_of(*rate, [](double v) { return v == 0; }));
-    if (!off)
+    bool on = mode && rate && !off;
+    if (on)
       return refuse(op, "is supported in inference mode only");
+    if (!off) { // decided at run time
+      Value isOff = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+      auto orZero = [&](unsigned i) {
+        if (onnx::isNone(op->getOperand(i)))
+          return;
+        ScalarCodec codec = codecOf(op->getOperand(i));
+        Value value = codec.decode(b, loc, readScalar(b, loc, adaptor.getOperands()[i]));
+        Value isOn = convertScalar(b, loc, value, codec, ScalarCodec(b.getI1Type()));
+        Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+        isOff = arith::OrIOp::create(b, loc, isOff, arith::XOrIOp::create(b, loc, isOn, yes));
+      };
+      orZero(1);
+      orZero(2);
+      runtimeAssert(b, loc, isOff, "Dropout is supported in inference mode only");
+    }
     Value input = adaptor.getOperands()[0], mask;
     if (!onnx::isNone(op->getResult(1))) {
-      Value one = arith::ConstantOp::create(b, op.getLoc(), b.getI8IntegerAttr(1));
-      mask = filled(b, op.getLoc(), getDims(b, op.getLoc(), input), one);
+      Value one = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(1));
+      mask = filled(b, loc, getDims(b, loc, input), one);
     }
     replaceOp(b, types(), op, {input, mask});
     return success();

@@ -197,7 +197,19 @@ ScalarCodec::ScalarCodec(Type onnxElem) : onnx(onnxElem) {
   }
 }
 
+// Extends a sub-byte integer from its low bits.
+static Value extendLowBits(OpBuilder &b, Location loc, Value byte, Type onnx) {
+  Value shift = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(8 - onnxBitWidth(onnx)));
+  Value high = arith::ShLIOp::create(b, loc, byte, shift);
+  if (onnx.isUnsignedInteger())
+    return arith::ShRUIOp::create(b, loc, high, shift);
+  return arith::ShRSIOp::create(b, loc, high, shift);
+}
+
 Value ScalarCodec::decode(OpBuilder &b, Location loc, Value stored) const {
+  // A caller's byte may hold anything above the element's bits.
+  if (isIntElem(onnx) && onnxBitWidth(onnx) < 8)
+    return extendLowBits(b, loc, stored, onnx);
   if (storage == compute)
     return stored;
   if (isBoolElem(onnx)) {
@@ -218,13 +230,8 @@ Value ScalarCodec::encode(OpBuilder &b, Location loc, Value computed, EncodeOpti
     return encodeE8M0({b, loc}, computed, options);
   if (auto f = smallFloat(onnx))
     return encodeSmall({b, loc}, computed, *f, options.saturate);
-  if (isIntElem(onnx) && onnxBitWidth(onnx) < 8) {
-    Value shift = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(8 - onnxBitWidth(onnx)));
-    Value high = arith::ShLIOp::create(b, loc, computed, shift);
-    if (onnx.isUnsignedInteger())
-      return arith::ShRUIOp::create(b, loc, high, shift);
-    return arith::ShRSIOp::create(b, loc, high, shift);
-  }
+  if (isIntElem(onnx) && onnxBitWidth(onnx) < 8)
+    return extendLowBits(b, loc, computed, onnx);
   if (storage == compute)
     return computed;
   return arith::TruncFOp::create(b, loc, storage, computed);

@@ -53,7 +53,8 @@ struct ConstantOfShapePattern : OnnxPattern<onnx::ConstantOfShapeOp> {
   LogicalResult matchAndRewrite(onnx::ConstantOfShapeOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
-    auto sizes = readShapeTensor(b, loc, op->getOperand(0), adaptor.getOperands()[0]);
+    auto sizes = readShapeTensor(b, loc, op->getOperand(0), adaptor.getOperands()[0],
+                                 rankOf(op->getResult(0)));
     if (!sizes)
       return refuse(op, "needs a shape whose number of elements is known");
     Type elem = onnxElem(op->getResult(0));

@@ -65,6 +65,17 @@ Range clampRange(OpBuilder &b, Location loc, OpFoldResult start, OpFoldResult en
 
 // A view where all steps are known to be positive, else a gather.
 Value takeRanges(OpBuilder &b, Location loc, Value input, ArrayRef<Range> ranges) {
+  if (ranges.size() == 1) { // of a shape
+    auto start = getConstantIntValue(ranges[0].start), size = getConstantIntValue(ranges[0].size),
+         step = getConstantIntValue(ranges[0].step);
+    auto elements = start && size && step ? shapeElements(b, loc, input) : std::nullopt;
+    if (elements) {
+      SmallVector<Value> picked;
+      for (int64_t i = 0; i < *size; ++i)
+        picked.push_back(elements->front()[*start + i * *step]);
+      return fromElements(b, loc, RankedTensorType::get(*size, onnxElem(input)), picked);
+    }
+  }
   SmallVector<OpFoldResult> offsets, sizes, steps;
   bool isView = true;
   for (const Range &r : ranges) {
@@ -75,7 +86,7 @@ Value takeRanges(OpBuilder &b, Location loc, Value input, ArrayRef<Range> ranges
     isView &= step && *step > 0;
   }
   if (isView)
-    return tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, steps);
+    return extractSlice(b, loc, input, offsets, sizes, steps);
   SmallVector<Value> starts, strides;
   for (const Range &r : ranges) {
     starts.push_back(toIndex(b, loc, r.start));
@@ -176,9 +187,11 @@ struct SplitPattern : OnnxPattern<onnx::SplitOp> {
     for (OpFoldResult part : parts) {
       SmallVector<OpFoldResult> offsets(dims.size(), b.getIndexAttr(0)), sizes(dims),
           strides(dims.size(), b.getIndexAttr(1));
-      offsets[*axis] = offset;
+      // An empty part may stand at the end, where no offset is in bounds.
+      if (!isConstantIntValue(part, 0))
+        offsets[*axis] = offset;
       sizes[*axis] = part;
-      results.push_back(tensor::ExtractSliceOp::create(b, loc, input, offsets, sizes, strides));
+      results.push_back(extractSlice(b, loc, input, offsets, sizes, strides));
       offset = addIndex(b, loc, offset, part);
     }
     for (auto [result, original] : llvm::zip(results, op->getResults()))

@@ -53,6 +53,17 @@ void replaceOp(ConversionPatternRewriter &rewriter, const OnnxTypeConverter &typ
   rewriter.replaceOp(op, results);
 }
 
+bool hasZero(ArrayRef<OpFoldResult> sizes) {
+  return llvm::any_of(sizes, [](OpFoldResult size) { return isConstantIntValue(size, 0); });
+}
+
+Value extractSlice(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> offsets,
+                   ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+  if (hasZero(sizes))
+    return emptyTensor(b, loc, sizes, onnxElem(tensor));
+  return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes, strides);
+}
+
 static bool sameSize(OpFoldResult x, OpFoldResult y) {
   if (isEqualConstantIntOrValue(x, y))
     return true;
@@ -134,8 +145,11 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
   Type elem = type.getElementType();
   SmallVector<OpFoldResult> from = getDims(b, loc, tensor);
   auto result = RankedTensorType::get(staticShape(sizes), elem);
-  if (llvm::any_of(from, [](OpFoldResult s) { return isConstantIntValue(s, 0); }) ||
-      llvm::any_of(sizes, [](OpFoldResult s) { return isConstantIntValue(s, 0); }))
+  if (auto made = tensor.getDefiningOp<tensor::FromElementsOp>();
+      made && result.hasStaticShape() &&
+      result.getNumElements() == static_cast<int64_t>(made.getElements().size()))
+    return fromElements(b, loc, result, made.getElements());
+  if (hasZero(from) || hasZero(sizes))
     return emptyTensor(b, loc, sizes, elem);
 
   if (from.empty() || sizes.empty()) { // all sizes are 1
@@ -158,16 +172,17 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
     expand.push_back(range(g.dst, g.dstEnd));
     ArrayRef<OpFoldResult> src = ArrayRef(from).slice(g.src, g.srcEnd - g.src);
     ArrayRef<OpFoldResult> dst = sizes.slice(g.dst, g.dstEnd - g.dst);
-    auto s = getConstantIntValue(productIndex(b, loc, src));
+    OpFoldResult srcProduct = productIndex(b, loc, src);
+    auto s = getConstantIntValue(srcProduct);
     OpFoldResult dstProduct = productIndex(b, loc, dst);
     auto d = getConstantIntValue(dstProduct);
     collapsed.push_back(s.value_or(ShapedType::kDynamic));
     expandable.push_back(d.value_or(ShapedType::kDynamic));
-    bool same = (s && d) || (src.size() == 1 && dst.size() == 1 && sameSize(src[0], dst[0]));
+    bool same = (s && d) || sameSize(srcProduct, dstProduct);
     if (!same && !d) // otherwise the cast below checks
       runtimeAssert(b, loc,
                     arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                          toIndex(b, loc, productIndex(b, loc, src)),
+                                          toIndex(b, loc, srcProduct),
                                           toIndex(b, loc, dstProduct)),
                     "Reshape: the sizes do not fit the number of elements");
   }

@@ -19,6 +19,13 @@ OnnxTypeConverter::OnnxTypeConverter(MLIRContext *context) {
   addConversion([](RankedTensorType type) -> std::optional<Type> {
     return type.clone(ScalarCodec(type.getElementType()).storageType());
   });
+  // Where an operator stays unconverted, casts stay with it, so that the pass comes to its end
+  // and can name the operator.
+  auto cast = [](OpBuilder &b, Type type, ValueRange inputs, Location loc) -> Value {
+    return UnrealizedConversionCastOp::create(b, loc, type, inputs).getResult(0);
+  };
+  addSourceMaterialization(cast);
+  addTargetMaterialization(cast);
 }
 
 OnnxTypeConverter::~OnnxTypeConverter() = default;

@@ -83,7 +83,9 @@ FailureOr<Window> resolveWindow(TensorBuilder &b, const OnnxTypeConverter &types
     if (ranked && !ranked.isDynamicDim(i + 2))
       out = b.fixed(ranked.getDimSize(i + 2));
     w.declaredHigh.push_back(high);
-    if (attrs.ceilMode)
+    // Also a static output size may reach further: ONNX gives one window to an input that is
+    // smaller than the window by less than a stride.
+    if (attrs.ceilMode || (getConstantIntValue(out) && getConstantIntValue(in)))
       high = b.max(high, b.sub(reach(), b.add(in, low)));
     w.low.push_back(low);
     w.high.push_back(high);

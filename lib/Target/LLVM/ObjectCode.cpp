@@ -66,6 +66,9 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLe
   tuning.SLPVectorization = false;
   tuning.LoopVectorization = optLevel >= 2;
   tuning.LoopInterleaving = optLevel >= 2;
+  // The emitter unrolls what pays. LLVM's full unrolling of small copies and fills makes basic
+  // blocks of thousands of stores, on which instruction selection takes seconds.
+  tuning.LoopUnrolling = false;
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;

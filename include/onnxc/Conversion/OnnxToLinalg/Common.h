@@ -88,9 +88,17 @@ mlir::Value wrapIndex(mlir::OpBuilder &b, mlir::Location loc, mlir::Value index,
 
 // The elements of a small integer tensor that describes a shape: constants
 // where it is constant, else tensor.extract and index_cast. Its number of
-// elements must be static.
+// elements must be static, or be given as `count`; then it is checked at run time.
 std::optional<llvm::SmallVector<OpFoldResult>>
-readShapeTensor(mlir::OpBuilder &b, mlir::Location loc, mlir::Value original, mlir::Value converted);
+readShapeTensor(mlir::OpBuilder &b, mlir::Location loc, mlir::Value original, mlir::Value converted,
+                int64_t count = -1);
+// The elements of small integer tensors, if at least one of them is put together from scalars
+// (tensor.from_elements), as in chains that compute a shape. Such chains stay
+// scalar arithmetic, so that sizes fold. One list a tensor.
+std::optional<llvm::SmallVector<llvm::SmallVector<mlir::Value>>>
+shapeElements(mlir::OpBuilder &b, mlir::Location loc, mlir::ValueRange tensors);
+mlir::Value fromElements(mlir::OpBuilder &b, mlir::Location loc, mlir::RankedTensorType type,
+                         mlir::ValueRange elements);
 // The only element of a 0-d or one-element tensor, in storage type.
 mlir::Value readScalar(mlir::OpBuilder &b, mlir::Location loc, mlir::Value converted);
 
@@ -115,6 +123,12 @@ mlir::Value castTensor(mlir::OpBuilder &b, mlir::Location loc, mlir::Value tenso
 // null value stands for a result that is none.
 void replaceOp(mlir::ConversionPatternRewriter &rewriter, const OnnxTypeConverter &types,
                mlir::Operation *op, llvm::ArrayRef<mlir::Value> values);
+bool hasZero(llvm::ArrayRef<OpFoldResult> sizes); // a size that is known to be 0
+// tensor.extract_slice; an empty tensor where a size is 0, since upstream refuses a
+// slice that begins at the end.
+mlir::Value extractSlice(mlir::OpBuilder &b, mlir::Location loc, mlir::Value tensor,
+                         llvm::ArrayRef<OpFoldResult> offsets, llvm::ArrayRef<OpFoldResult> sizes,
+                         llvm::ArrayRef<OpFoldResult> strides);
 // A reshape between shapes of equal element count: expand_shape/collapse_shape
 // where the grouping is known, else tensor.reshape.
 mlir::Value reshapeTo(mlir::OpBuilder &b, mlir::Location loc, mlir::Value tensor,

@@ -15,12 +15,17 @@ using namespace onnxc::onnx;
 #define GET_TYPEDEF_CLASSES
 #include "onnxc/Dialect/Onnx/IR/OnnxTypes.cpp.inc"
 
+namespace onnxc::onnx::detail {
+void registerDeprecatedOps(OnnxDialect &dialect); // OnnxDeprecatedOps.cpp
+} // namespace onnxc::onnx::detail
+
 void OnnxDialect::initialize() {
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "onnxc/Dialect/Onnx/IR/OnnxTypes.cpp.inc"
       >();
   registerOnnxDialectOperations(this);
+  onnxc::onnx::detail::registerDeprecatedOps(*this);
 }
 
 Operation *OnnxDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type,

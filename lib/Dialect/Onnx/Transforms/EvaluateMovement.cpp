@@ -299,10 +299,11 @@ LogicalResult evalSlice(Operation *, HostOperands in, const EvaluateLimits &, Ho
       start = std::clamp<int64_t>(start, 0, std::max<int64_t>(dim - 1, 0));
       end = std::clamp<int64_t>(end, -1, std::max<int64_t>(dim - 1, -1));
     }
-    int64_t length = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step;
-    shape[axis] = dim == 0 ? 0 : std::max<int64_t>(length, 0);
+    int64_t distance = step > 0 ? end - start : start - end;
+    int64_t length = distance <= 0 || dim == 0 ? 0 : 1 + (distance - 1) / std::abs(step);
+    shape[axis] = length;
     offset += start * strides[axis];
-    strides[axis] *= step;
+    strides[axis] = length > 1 ? strides[axis] * step : 0; // a large step may overflow
   }
   if (llvm::is_contained(shape, 0))
     out.push_back(HostTensor::zeros(in[0]->getElementType(), shape));
@@ -391,7 +392,7 @@ LogicalResult evalSplit(Operation *op, HostOperands in, const EvaluateLimits &, 
   }
   int64_t sum = 0;
   for (int64_t size : sizes) {
-    if (size < 0)
+    if (size < 0 || size > dim - sum)
       return failure();
     sum += size;
   }

@@ -57,9 +57,12 @@ std::optional<ChannelAffine> matchBatchNorm(BatchNormalizationOp op, int64_t cha
 
 std::optional<ChannelAffine> matchFollower(Operation *op, Value conv, int64_t channels,
                                            int64_t rank) {
+  // Operands that widen the result by broadcasting are not per channel.
+  if (op->getNumResults() == 0 || op->getResult(0).getType() != conv.getType())
+    return std::nullopt;
   if (auto batchNorm = dyn_cast<BatchNormalizationOp>(op))
     return batchNorm->getOperand(0) == conv ? matchBatchNorm(batchNorm, channels) : std::nullopt;
-  if (!isa<MulOp, AddOp>(op) || op->getResult(0).getType() != conv.getType())
+  if (!isa<MulOp, AddOp>(op))
     return std::nullopt;
   Value other = op->getOperand(op->getOperand(0) == conv ? 1 : 0);
   auto values = perChannel(other, channels, rank);
@@ -102,7 +105,6 @@ private:
       return false;
     int64_t channels = transposed ? weightType.getDimSize(1) * group : weightType.getDimSize(0);
     Operation *follower = *result.getUsers().begin();
-    // A shape that broadcasting widens is not the convolution's.
     auto affine = matchFollower(follower, result, channels, resultType.getRank());
     std::optional<HostTensor> weight = constantTensor(conv->getOperand(1));
     if (!affine || !weight || !weight->isFloat() || follower->getBlock() != conv->getBlock())

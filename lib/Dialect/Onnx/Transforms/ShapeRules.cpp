@@ -190,6 +190,41 @@ MaybeDims topKRule(TopKOp op, ShapeState &state) {
   return dims;
 }
 
+/// Reductions over axes that only the run knows: the rank, and the sizes where nothing is reduced.
+template <typename OpT> MaybeDims reduceRule(OpT op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getData());
+  if (!dims)
+    return std::nullopt;
+  int64_t rank = dims->size();
+  bool keepDims = op.getKeepdims() != 0, noop = op.getNoopWithEmptyAxes() != 0;
+  auto known = constantInts(op.getAxes(), state, {});
+  auto type = dyn_cast<RankedTensorType>(op.getAxes().getType());
+  if (!known && keepDims)
+    return SymbolicDims(rank);
+  if (!known && (!type || type.getRank() != 1 || type.isDynamicDim(0)))
+    return std::nullopt;
+  int64_t count = known ? known->size() : type.getDimSize(0);
+  if (count == 0) {
+    if (noop)
+      return dims;
+    return keepDims ? SymbolicDims(rank, SymbolicDim::known(1)) : SymbolicDims();
+  }
+  if (!known)
+    return count > rank ? std::nullopt : MaybeDims(SymbolicDims(rank - count));
+  SmallVector<bool> reduced(rank);
+  for (int64_t a : *known) {
+    auto axis = detail::wrapAxis(a, rank);
+    if (!axis)
+      return std::nullopt;
+    reduced[*axis] = true;
+  }
+  SymbolicDims result;
+  for (int64_t i = 0; i < rank; ++i)
+    if (!reduced[i] || keepDims)
+      result.push_back(reduced[i] ? SymbolicDim::known(1) : (*dims)[i]);
+  return result;
+}
+
 MaybeDims ruleFor(Operation *op, ShapeState &state) {
   return llvm::TypeSwitch<Operation *, MaybeDims>(op)
       .Case<ReshapeOp>([&](auto op) { return reshapeRule(op, state); })
@@ -198,6 +233,9 @@ MaybeDims ruleFor(Operation *op, ShapeState &state) {
       .Case<SliceOp>([&](auto op) { return sliceRule(op, state); })
       .Case<PadOp>([&](auto op) { return padRule(op, state); })
       .Case<TopKOp>([&](auto op) { return topKRule(op, state); })
+      .Case<ReduceSumOp, ReduceMeanOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp, ReduceL1Op,
+            ReduceL2Op, ReduceLogSumOp, ReduceLogSumExpOp, ReduceSumSquareOp>(
+          [&](auto op) { return reduceRule(op, state); })
       .Case<ConstantOfShapeOp>([&](auto op) { return shapeTensor(op.getInput(), state); })
       .Case<RangeOp>([&](auto) { return SymbolicDims(1); })
       .Case<ResizeOp>([&](auto op) -> MaybeDims {

@@ -49,6 +49,13 @@ void ShapeState::setShape(Value value, ArrayRef<SymbolicDim> dims) {
   shapes[value].assign(dims.begin(), dims.end());
 }
 
+void ShapeState::forget(Operation *op) {
+  for (Value result : op->getResults()) {
+    shapes.erase(result);
+    contents.erase(result);
+  }
+}
+
 void ShapeState::setContents(Value value, Contents known) { contents[value] = std::move(known); }
 
 static Contents fromConstant(const HostTensor &tensor) {

@@ -20,8 +20,10 @@ LogicalResult TypeInference::inferBlock(Block &block) {
   for (Operation &op : llvm::make_early_inc_range(block)) {
     if (failed(inferOp(&op)))
       return failure();
-    if (!trial && replaceByConstants(&op))
+    if (!trial && replaceByConstants(&op)) {
+      state.forget(&op);
       op.erase();
+    }
   }
   return success();
 }
@@ -193,6 +195,13 @@ LogicalResult TypeInference::settleCarried(Operation *op, unsigned first, ValueR
                                            unsigned firstYield) {
   Block &body = op->getRegion(0).front();
   SmallVector<Type> types(inits.getTypes());
+  // Each level of loops in loops multiplies the work: deep ones get no static sizes.
+  constexpr int kMaxDepth = 3;
+  if (depth >= kMaxDepth) {
+    for (auto [i, type] : llvm::enumerate(types))
+      body.getArgument(first + i).setType(withDynamicDims(type));
+    return success();
+  }
   // A type can widen once a dimension, and once more to no rank.
   constexpr int kMaxRounds = 4;
   for (int round = 0;; ++round) {
@@ -201,7 +210,7 @@ LogicalResult TypeInference::settleCarried(Operation *op, unsigned first, ValueR
     Operation *copy = op->clone();
     ShapeState scratch = state;
     // What the copy captures is described by the state of the original's surroundings.
-    TypeInference inner(scratch, /*trial=*/true);
+    TypeInference inner(scratch, /*trial=*/true, depth + 1);
     LogicalResult inferred = inner.inferBlock(copy->getRegion(0).front());
     bool changed = false;
     Operation *yield = bodyTerminator(copy);
@@ -256,6 +265,9 @@ LogicalResult TypeInference::inferLoop(Operation *op) {
   if (body.getNumArguments() != carried + 2 || yield->getNumOperands() < carried + 1 ||
       yield->getNumOperands() - 1 != op->getNumResults())
     return op->emitError("the body's inputs and outputs do not fit the operator's");
+  auto condition = dyn_cast<TensorType>(yield->getOperand(0).getType());
+  if (!condition || !condition.getElementType().isInteger(1))
+    return op->emitError("the body's condition is not a bool tensor");
   OpBuilder b(op);
   setArgument(body, 0, RankedTensorType::get({}, b.getIntegerType(64)));
   setArgument(body, 1, RankedTensorType::get({}, b.getI1Type()));

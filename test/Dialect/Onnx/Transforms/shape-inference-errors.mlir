@@ -25,3 +25,28 @@ func.func @branches(%c: tensor<i1>, %a: tensor<2xf32>, %b: tensor<2xi64>) -> ten
   })
   return %r : tensor<*xf32>
 }
+
+// -----
+
+func.func @condition(%m: tensor<i64>, %x: tensor<2xf32>) -> tensor<*xf32> {
+  %none = onnx.None
+  // expected-error @below {{the body's condition is not a bool tensor}}
+  %r = onnx.Loop(%m, %none, %x) : (tensor<i64>, none, tensor<2xf32>) -> tensor<*xf32> ({
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %v: tensor<2xf32>):
+    onnx.Yield %v, %v : tensor<2xf32>, tensor<2xf32>
+  })
+  return %r : tensor<*xf32>
+}
+
+// -----
+
+func.func @carried(%m: tensor<i64>, %x: tensor<2xf32>) -> tensor<*xf32> {
+  %none = onnx.None
+  // expected-error @below {{carried value 0 is}}
+  %r = onnx.Loop(%m, %none, %x) : (tensor<i64>, none, tensor<2xf32>) -> tensor<*xf32> ({
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %v: tensor<2xf32>):
+    %n = onnx.Cast(%v) {to = 7 : i64} : (tensor<2xf32>) -> tensor<2xi64>
+    onnx.Yield %c, %n : tensor<i1>, tensor<2xi64>
+  })
+  return %r : tensor<*xf32>
+}

@@ -36,6 +36,9 @@ public:
   /// Computes the contents of the results of `op` (whose types are inferred already).
   void inferContents(mlir::Operation *op);
 
+  /// To be called before an operation is erased: another may get its address.
+  void forget(mlir::Operation *op);
+
   SymbolicDim named(llvm::StringRef name);
   /// The name of a symbol, empty if it has none.
   llvm::StringRef nameOf(SymbolicDim dim) const;

@@ -12,7 +12,8 @@ class TypeInference {
 public:
   /// In a `trial` constants are not created and contradictions not reported: it is for
   /// bodies of loops whose types are not settled.
-  explicit TypeInference(ShapeState &state, bool trial = false) : state(state), trial(trial) {}
+  explicit TypeInference(ShapeState &state, bool trial = false, int depth = 0)
+      : state(state), trial(trial), depth(depth) {}
 
   /// Infers all operators of a block in order; those whose results turn out constant are
   /// replaced.
@@ -35,6 +36,7 @@ private:
 
   ShapeState &state;
   bool trial;
+  int depth; // of trials in trials
 };
 
 /// What ONNX's inference does not tell: result dimensions of `op` known here. Empty if none.
