@@ -61,6 +61,16 @@ LogicalResult checkIndices(OpBuilder &b, Location loc, Operation *op, Value indi
   return success();
 }
 
+// The tensor with a dimension of a given size, checked at run time; null if it has another.
+Value withSize(OpBuilder &b, Location loc, Value tensor, int64_t dim, int64_t size) {
+  auto type = tensorType(tensor);
+  if (!type.isDynamicDim(dim))
+    return type.getDimSize(dim) == size ? tensor : Value();
+  SmallVector<int64_t> shape(type.getShape());
+  shape[dim] = size;
+  return castTensor(b, loc, tensor, type.clone(shape));
+}
+
 struct GatherPattern : OnnxPattern<onnx::GatherOp> {
   using OnnxPattern::OnnxPattern;
   LogicalResult matchAndRewrite(onnx::GatherOp op, OpAdaptor adaptor,
@@ -223,9 +233,13 @@ struct GatherNDPattern : OnnxPattern<onnx::GatherNDOp> {
     Location loc = op.getLoc();
     Value data = adaptor.getOperands()[0], indices = adaptor.getOperands()[1];
     int64_t rank = rankOf(data), indexRank = rankOf(indices), batch = op.getBatchDims();
-    if (indexRank < 1 || tensorType(indices).isDynamicDim(indexRank - 1))
-      return refuse(op, "needs indices whose last dimension is known");
-    int64_t depth = tensorType(indices).getDimSize(indexRank - 1);
+    // The ranks tell how many dimensions one index covers.
+    int64_t depth = indexRank - 1 + rank - batch - rankOf(op->getResult(0));
+    if (indexRank < 1 || depth < 0)
+      return refuse(op, "has indices that do not fit the data's rank");
+    indices = withSize(b, loc, indices, indexRank - 1, depth);
+    if (!indices)
+      return refuse(op, "has indices that do not fit the result's rank");
     if (batch < 0 || batch + depth > rank || batch >= indexRank)
       return refuse(op, "has indices that do not fit the data's rank");
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);

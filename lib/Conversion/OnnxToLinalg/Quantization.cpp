@@ -14,7 +14,7 @@ namespace {
 struct QuantOp {
   const OnnxTypeConverter &types;
   Operation *op;
-  ValueRange converted;
+  SmallVector<Value> converted;
   ConversionPatternRewriter &b;
   int64_t axis = -1, block = 0;
 
@@ -29,6 +29,13 @@ struct QuantOp {
       if (onnx::isNone(op->getOperand(i)) || isScalar(i))
         continue;
       auto normal = normalizeAxis(attr ? attr.getInt() : 1, rank);
+      if (!normal && rankOf(converted[i]) == 1) { // then it must be one number
+        Type one = RankedTensorType::get({1}, onnxElem(converted[i]));
+        if (!tensorType(converted[i]).isDynamicDim(0))
+          return types.refuse(op, "has an axis outside of the input's rank");
+        converted[i] = castTensor(b, op->getLoc(), converted[i], one);
+        continue;
+      }
       if (!normal)
         return types.refuse(op, "has an axis outside of the input's rank");
       axis = *normal;
@@ -139,7 +146,7 @@ struct QuantizePattern : OnnxPattern<onnx::QuantizeLinearOp> {
   using OnnxPattern::OnnxPattern;
   LogicalResult matchAndRewrite(onnx::QuantizeLinearOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &b) const override {
-    QuantOp q{types(), op, adaptor.getOperands(), b};
+    QuantOp q{types(), op, llvm::to_vector(adaptor.getOperands()), b};
     if (failed(q.init()))
       return failure();
     Type outElem = onnxElem(op->getResult(0));
@@ -172,7 +179,7 @@ struct DequantizePattern : OnnxPattern<onnx::DequantizeLinearOp> {
   using OnnxPattern::OnnxPattern;
   LogicalResult matchAndRewrite(onnx::DequantizeLinearOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &b) const override {
-    QuantOp q{types(), op, adaptor.getOperands(), b};
+    QuantOp q{types(), op, llvm::to_vector(adaptor.getOperands()), b};
     if (failed(q.init()))
       return failure();
     ScalarCodec in = codecOf(op->getOperand(0)), scaleCodec = codecOf(op->getOperand(1));

@@ -322,6 +322,18 @@ struct ResizePattern : OnnxPattern<onnx::ResizeOp> {
                                tensorType(v).getNumElements() == 0);
   }
 
+  // Whether a list has the wanted length; one that is dynamic is checked at run time.
+  static bool hasCount(OpBuilder &b, Location loc, Value list, int64_t count) {
+    auto type = tensorType(list);
+    if (type.getRank() != 1 || !type.isDynamicDim(0))
+      return type.getRank() == 1 && type.getDimSize(0) == count;
+    Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                       toIndex(b, loc, getDim(b, loc, list, 0)),
+                                       constIndex(b, loc, count));
+    runtimeAssert(b, loc, same, "Resize: a list has the wrong length");
+    return true;
+  }
+
   // Fills in each axis' size and scale.
   LogicalResult planAxes(onnx::ResizeOp op, ValueRange converted, SmallVectorImpl<Axis> &axes,
                          ConversionPatternRewriter &b) const {
@@ -330,14 +342,13 @@ struct ResizePattern : OnnxPattern<onnx::ResizeOp> {
     Value scales = op->getOperand(2), sizes = op->getOperand(3), roi = op->getOperand(1);
     bool useSizes = !isEmpty(sizes);
     Value given = useSizes ? sizes : scales;
-    if (isEmpty(given) || tensorType(given).getRank() != 1 ||
-        tensorType(given).getDimSize(0) != static_cast<int64_t>(axes.size()))
+    if (isEmpty(given) || !hasCount(b, loc, converted[useSizes ? 3 : 2], axes.size()))
       return refuse(op, "needs one scale or size for each axis");
     StringRef policy = op.getKeepAspectRatioPolicy();
     Value common;
     std::optional<SmallVector<OpFoldResult>> targets;
     if (useSizes) {
-      targets = readShapeTensor(b, loc, sizes, converted[3]);
+      targets = readShapeTensor(b, loc, sizes, converted[3], axes.size());
       for (auto [a, target] : llvm::zip(axes, *targets)) {
         a.scale = f.div(f.fromIndex(target), f.fromIndex(a.in));
         common = !common                  ? a.scale
@@ -367,7 +378,7 @@ struct ResizePattern : OnnxPattern<onnx::ResizeOp> {
       a.out = maxIndex(b, loc, a.out, b.getIndexAttr(0));
       if (op.getCoordinateTransformationMode() != "tf_crop_and_resize")
         continue;
-      if (isEmpty(roi) || tensorType(roi).getDimSize(0) != static_cast<int64_t>(2 * axes.size()))
+      if (isEmpty(roi) || !hasCount(b, loc, converted[1], 2 * axes.size()))
         return refuse(op, "needs a roi of two numbers for each axis");
       a.roiStart = number(b, loc, roi, converted[1], i);
       a.roiEnd = number(b, loc, roi, converted[1], i + axes.size());

@@ -112,10 +112,16 @@ struct ScatterNDPattern : OnnxPattern<onnx::ScatterNDOp> {
     int64_t rank = rankOf(data), indexRank = rankOf(indices);
     StringRef reduction = op.getReduction();
     ScalarCodec codec = codecOf(op->getOperand(0));
-    if (indexRank < 1 || tensorType(indices).isDynamicDim(indexRank - 1))
-      return refuse(op, "needs indices whose last dimension is known");
-    int64_t depth = tensorType(indices).getDimSize(indexRank - 1);
-    if (depth > rank || rankOf(updates) != indexRank - 1 + rank - depth ||
+    // The ranks tell how many dimensions one index covers.
+    int64_t depth = indexRank - 1 + rank - rankOf(updates);
+    auto indexType = tensorType(indices);
+    bool fits = indexRank >= 1 && depth >= 0 && depth <= rank;
+    if (fits && indexType.isDynamicDim(indexRank - 1)) {
+      SmallVector<int64_t> shape(indexType.getShape());
+      shape.back() = depth;
+      indices = castTensor(b, loc, indices, indexType.clone(shape)); // checked at run time
+    }
+    if (!fits || tensorType(indices).getDimSize(indexRank - 1) != depth ||
         !knownReduction(reduction, codec.onnxType()))
       return refuse(op, "has indices, updates or a reduction that do not fit the data");
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);

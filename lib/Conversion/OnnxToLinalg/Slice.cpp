@@ -169,7 +169,7 @@ struct SplitPattern : OnnxPattern<onnx::SplitOp> {
     int64_t count = op->getNumResults();
     OpFoldResult total = dims[*axis], offset = b.getIndexAttr(0);
     if (!onnx::isNone(op->getOperand(1))) {
-      auto given = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
+      auto given = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1], count);
       if (!given || static_cast<int64_t>(given->size()) != count)
         return refuse(op, "needs as many split sizes as it has results");
       parts = *given;

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "TensorBuilder.h"
 
+#include "onnxc/Conversion/OnnxToLinalg/Common.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -310,8 +312,21 @@ Value TensorBuilder::reduceAxes(Value tensor, ArrayRef<int64_t> axes, Value init
   return reduce(sizes, dropAxes(rank, axes), init, {{tensor, identity(rank)}}, body);
 }
 
+void TensorBuilder::requireEqual(OpFoldResult x, OpFoldResult y) {
+  if (x == y || (getConstantIntValue(x) && getConstantIntValue(y)))
+    return;
+  Value equal = arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, index(x), index(y));
+  auto name = dyn_cast<NameLoc>(getLoc());
+  StringRef op = name ? name.getName().getValue().split(':').first : StringRef();
+  runtimeAssert(*this, getLoc(), equal, op + ": the inputs' sizes do not fit each other");
+}
+
 Value TensorBuilder::contract(ArrayRef<OpFoldResult> sizes, AffineMap outMap, Access a, Access b,
                               Type acc, Type elem, bool aUnsigned, bool bUnsigned) {
+  for (auto [i, expr] : llvm::enumerate(a.map.getResults()))
+    if (isa<AffineDimExpr>(expr))
+      if (std::optional<unsigned> j = b.map.getResultPosition(expr))
+        requireEqual(dim(a.tensor, i), dim(b.tensor, *j));
   Value sum = reduce(sizes, outMap, constant(acc, 0), {a, b},
                      [&](TensorBuilder &t, ValueRange args) {
                        Value x = t.convert(args[0], acc, aUnsigned);

@@ -54,6 +54,9 @@ public:
   /// `sizes` with the static sizes of `type` where it has them.
   Sizes refine(Sizes sizes, mlir::Type type);
 
+  /// Ends the run where two sizes differ; what is static has been checked by shape inference.
+  void requireEqual(mlir::OpFoldResult x, mlir::OpFoldResult y);
+
   // Scalars.
   mlir::Value constant(mlir::Type type, double v);
   mlir::Value intConstant(mlir::Type type, int64_t v);

@@ -59,7 +59,7 @@ bool hasZero(ArrayRef<OpFoldResult> sizes) {
 
 Value extractSlice(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> offsets,
                    ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
-  if (hasZero(sizes))
+  if (hasZero(sizes) || llvm::is_contained(tensorType(tensor).getShape(), 0))
     return emptyTensor(b, loc, sizes, onnxElem(tensor));
   return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes, strides);
 }

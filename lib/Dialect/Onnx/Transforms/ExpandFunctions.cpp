@@ -81,43 +81,41 @@ struct ExpandFunctions : impl::OnnxExpandFunctionsBase<ExpandFunctions> {
     // A body may use operators that are expanded in turn. ONNX's functions are not recursive;
     // the bound only guards against a library that breaks this.
     constexpr int kMaxDepth = 8;
-    llvm::DenseSet<Operation *> refused;
     for (int depth = 0; depth < kMaxDepth; ++depth) {
       SmallVector<Operation *> found;
       getOperation().walk([&](Operation *op) {
-        if (isa<OnnxOpInterface>(op) && hasFunctionBody(op) && !hasLowering(op) &&
-            !refused.contains(op))
+        if (isa<OnnxOpInterface>(op) && hasFunctionBody(op) && !hasLowering(op))
           found.push_back(op);
       });
       if (depth == 0)
         getOperation().walk([](DropoutOp op) { expandDropout(op); });
-      if (found.empty())
-        return;
+      bool changed = false;
       for (Operation *op : found)
-        if (failed(expand(op, refused)))
+        if (failed(expand(op, changed)))
           return signalPassFailure();
+      // What has no body for its types and attributes is left for the lowering to report.
+      if (!changed)
+        return;
       // The next round's bodies may depend on the types of this one's values.
       ShapeState state;
       if (failed(TypeInference(state).inferBlock(getOperation().getBody().front())))
         return signalPassFailure();
-      refused.clear();
     }
     getOperation().emitError("function bodies of operators are nested too deeply");
     signalPassFailure();
   }
 
 private:
-  LogicalResult expand(Operation *op, llvm::DenseSet<Operation *> &refused) {
+  /// Sets `changed` if there is a body; fails if it cannot be built.
+  LogicalResult expand(Operation *op, bool &changed) {
     IRRewriter rewriter(op->getContext());
     // What users see may be more precise than what the body's types tell.
-    SmallVector<Operation *> copies;
     rewriter.setInsertionPointAfter(op);
     for (Value result : op->getResults()) {
       if (isNone(result) || result.use_empty())
         continue;
       auto copy = IdentityOp::create(rewriter, op->getLoc(), result.getType(), result);
       result.replaceAllUsesExcept(copy->getResult(0), copy);
-      copies.push_back(copy);
     }
     rewriter.setInsertionPoint(op);
     bool reported = false;
@@ -128,10 +126,8 @@ private:
       });
       return expandFunction(op, rewriter);
     }();
-    if (succeeded(done))
-      return success();
-    refused.insert(op);
-    return failure(reported);
+    changed |= succeeded(done);
+    return failure(failed(done) && reported);
   }
 };
 
