@@ -245,6 +245,38 @@ void Checker::normaliseNode(NodeProto &node) {
     normaliseAttribute(attr);
 }
 
+// The subgraphs of control flow must have the inputs and outputs that the node
+// gives them: nothing after the import checks it again.
+void checkSubgraphs(const NodeProto &node, int64_t opset) {
+  auto expect = [&](const char *attribute, int64_t inputs, int64_t outputs) {
+    const AttributeProto *attr = findAttribute(node, attribute);
+    if (!attr || !attr->has_g())
+      return;
+    const GraphProto &graph = attr->g();
+    if (graph.input_size() != inputs || graph.output_size() != outputs)
+      fail("its subgraph '" + std::string(attribute) + "' must have " + std::to_string(inputs) +
+           " inputs and " + std::to_string(outputs) + " outputs, it has " +
+           std::to_string(graph.input_size()) + " and " + std::to_string(graph.output_size()));
+  };
+  int64_t inputs = node.input_size(), outputs = node.output_size();
+  if (node.op_type() == "If") {
+    expect("then_branch", 0, outputs);
+    expect("else_branch", 0, outputs);
+  } else if (node.op_type() == "Loop") {
+    expect("body", std::max<int64_t>(inputs, 2), outputs + 1);
+    if (inputs - 2 > outputs)
+      fail("it has more loop-carried inputs than outputs");
+  } else if (node.op_type() == "Scan") {
+    int64_t values = opset < 9 ? inputs - 1 : inputs;
+    const AttributeProto *scans = findAttribute(node, "num_scan_inputs");
+    if (!scans || scans->i() < 1 || scans->i() > values)
+      fail("attribute 'num_scan_inputs' must be 1 to " + std::to_string(values));
+    expect("body", values, outputs);
+  } else if (node.op_type() == "SequenceMap") {
+    expect("body", inputs, outputs);
+  }
+}
+
 void Checker::checkNode(NodeProto &node, const OpsetMap &opsets, bool inFunction) {
   if (!inFunction)
     for (const AttributeProto &attr : node.attribute())
@@ -276,6 +308,8 @@ void Checker::checkNode(NodeProto &node, const OpsetMap &opsets, bool inFunction
       return;
   }
   schema->Verify(node);
+  if (node.domain().empty())
+    checkSubgraphs(node, opset->second);
 }
 
 void Checker::checkNodes(google::protobuf::RepeatedPtrField<NodeProto> &list, Scope &scope,

@@ -1,7 +1,7 @@
 // The emitter behind LoopEmitter.h. Loops are built outermost first; the tile at the
 // bottom loads every operand once for the coordinates it depends on, clones the body on
 // vectors, and carries the accumulators through the reduction loops. What
-// does not divide goes into a second, smaller tile; a ragged vector is masked.
+// does not divide goes into a second, smaller tile; its last vector is masked.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -18,6 +18,8 @@ using namespace mlir;
 
 namespace onnxc {
 namespace {
+
+constexpr int64_t kMaxUnrolledTaps = 4;
 
 class Emitter {
 public:
@@ -100,12 +102,16 @@ private:
         return;
       if (!isVector(dim))
         return tileOnce(dim, index(whole), left, rest);
-      int64_t vectors = left / lanes;
-      if (vectors > 0)
-        tileOnce(dim, index(whole), vectors, rest);
-      whole += vectors * lanes;
-      if (whole < *size)
-        ragged(dim, index(whole), rest);
+      // One tile for what is left; its last vector may be partial.
+      int64_t vectors = llvm::divideCeil(left, lanes);
+      if (left % lanes == 0)
+        return tileOnce(dim, index(whole), vectors, rest);
+      if (vectors > 1 && hasStridedAccess(dim)) {
+        tileOnce(dim, index(whole), vectors - 1, rest);
+        whole += (vectors - 1) * lanes;
+        vectors = 1;
+      }
+      ragged(dim, index(whole), vectors, rest);
       return;
     }
     // The main tile, then single steps, then a ragged vector.
@@ -127,7 +133,7 @@ private:
     auto ifOp = scf::IfOp::create(b, loc, isRagged, /*withElse=*/false);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    ragged(dim, singles, rest);
+    ragged(dim, singles, 1, rest);
   }
 
   void tileLoop(unsigned dim, Value from, Value to, int64_t step, int64_t count,
@@ -145,12 +151,13 @@ private:
     emitParallel(rest);
   }
 
-  /// The last, partial vector along `dim`.
-  void ragged(unsigned dim, Value at, ArrayRef<unsigned> rest) {
+  /// The last `count` vectors along `dim`, of which the last is partial.
+  void ragged(unsigned dim, Value at, int64_t count, ArrayRef<unsigned> rest) {
     base[dim] = at;
-    factor[dim] = 1;
+    factor[dim] = count;
     if (!hasStridedAccess(dim)) {
-      Value left = arith::SubIOp::create(b, loc, sizeOf(dim), at);
+      Value last = arith::AddIOp::create(b, loc, at, index((count - 1) * lanes));
+      Value left = arith::SubIOp::create(b, loc, sizeOf(dim), last);
       mask = createMask(left);
       emitParallel(rest);
       mask = Value();
@@ -305,8 +312,18 @@ private:
       scf::YieldOp::create(b, loc, inside);
       return SmallVector<Value>(forOp.getResults());
     };
-    if (!isVector(dim))
-      return carry(index(0), sizeOf(dim), 1, accumulators);
+    if (!isVector(dim)) {
+      // A window's innermost taps are written out: a loop of three would cost as much as its body.
+      std::optional<int64_t> taps = getConstantIntValue(sizes[dim]);
+      if (dims.size() > 1 || !taps || *taps > kMaxUnrolledTaps || lanes == 1)
+        return carry(index(0), sizeOf(dim), 1, accumulators);
+      SmallVector<Value> values(accumulators);
+      for (int64_t tap = 0; tap < *taps; ++tap) {
+        base[dim] = index(tap);
+        values = emitReductions({}, values, places);
+      }
+      return values;
+    }
 
     std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
     AffineExpr d0 = b.getAffineDimExpr(0);
@@ -480,6 +497,12 @@ private:
     return false;
   }
 
+  /// The vector at this position of the tile is the partial one.
+  bool isPartial(const Coordinates &c) {
+    unsigned dim = *schedule.vectorDim;
+    return mask && c[dim] + 1 == factor[dim];
+  }
+
   Value loadScalar(unsigned operand, const Coordinates &c) {
     return memref::LoadOp::create(b, loc, op->getOperand(operand), indices(operand, c));
   }
@@ -501,7 +524,7 @@ private:
       return vector::FromElementsOp::create(b, loc, type, elements);
     }
     SmallVector<Value> at = indices(operand, c);
-    if (!mask)
+    if (!isPartial(c))
       return vector::LoadOp::create(b, loc, type, source, at);
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
     return vector::MaskedLoadOp::create(b, loc, type, source, at, mask, zero);
@@ -516,7 +539,7 @@ private:
       return;
     }
     value = broadcastLike(value, VectorType::get(lanes, elementType(operand)));
-    if (mask)
+    if (isPartial(c))
       vector::MaskedStoreOp::create(b, loc, target, at, mask, value);
     else
       vector::StoreOp::create(b, loc, value, target, at);

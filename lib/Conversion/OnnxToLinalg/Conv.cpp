@@ -1,7 +1,8 @@
 //===- Conv.cpp - Convolution ---------------------------------------------===//
 //
 // A convolution becomes one of three forms that later passes know how to make fast:
-// a plain product (1x1), an im2col copy and a product, or direct loops (depthwise).
+// a plain product (1x1), an im2col copy and a product, or direct loops (depthwise, and where a
+// row of the result is contiguous in the input and fills vectors).
 //
 //===----------------------------------------------------------------------===//
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
@@ -15,7 +16,10 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-enum class ConvForm { Pointwise, Im2col, Depthwise };
+enum class ConvForm { Pointwise, Im2col, Direct, Depthwise };
+
+/// Rows of the result shorter than this leave too many lanes of a vector idle.
+constexpr int64_t kMinDirectRow = 24;
 
 ConvForm chooseForm(Value w, int64_t group, const Window &window) {
   auto type = cast<RankedTensorType>(w.getType());
@@ -25,7 +29,12 @@ ConvForm chooseForm(Value w, int64_t group, const Window &window) {
   for (int64_t i = 0; i < window.rank(); ++i)
     plain &= isConstantIntValue(window.kernel[i], 1) && window.strides[i] == 1 &&
              isConstantIntValue(window.low[i], 0) && isConstantIntValue(window.high[i], 0);
-  return plain ? ConvForm::Pointwise : ConvForm::Im2col;
+  if (plain)
+    return ConvForm::Pointwise;
+  std::optional<int64_t> row = getConstantIntValue(window.out.back());
+  bool longRows = !row || *row >= kMinDirectRow;
+  return group == 1 && window.strides.back() == 1 && longRows ? ConvForm::Direct
+                                                              : ConvForm::Im2col;
 }
 
 /// {lead..., [from, from + count), trailing...} with the given range as one group.
@@ -152,6 +161,24 @@ Value depthwise(TensorBuilder &b, Value x, Value w, int64_t group, const Window 
   return single ? y : b.collapse(y, groupRange(1, 2, 3 + s));
 }
 
+/// Loops n, f, out..., c, taps... over the padded input itself.
+Value direct(TensorBuilder &b, Value x, Value w, const Window &window, ProductTypes types) {
+  int64_t s = window.rank();
+  unsigned loops = 3 + 2 * s, channel = 2 + s;
+  Sizes sizes{b.dim(x, 0), b.dim(w, 0)};
+  SmallVector<AffineExpr> xExprs{b.getAffineDimExpr(0), b.getAffineDimExpr(channel)};
+  SmallVector<unsigned> wDims{1, channel}, outDims{0, 1};
+  for (int64_t i = 0; i < s; ++i) {
+    sizes.push_back(window.out[i]);
+    outDims.push_back(2 + i);
+    wDims.push_back(channel + 1 + i);
+  }
+  xExprs.append(windowExprs(b, window, 2, channel + 1));
+  return b.contract(sizes, b.mapDims(loops, outDims), {w, b.mapDims(loops, wDims)},
+                    {x, b.map(loops, xExprs)}, types.acc, types.elem, types.aUnsigned,
+                    types.bUnsigned);
+}
+
 } // namespace
 
 Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
@@ -161,6 +188,8 @@ Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const 
   switch (chooseForm(w, group, window)) {
   case ConvForm::Depthwise:
     return depthwise(b, padded, w, group, window, types);
+  case ConvForm::Direct:
+    return direct(b, padded, w, window, types);
   case ConvForm::Pointwise:
     return expandPositions(
         b, filterProduct(b, collapseFrom(b, w, 1), collapseFrom(b, x, 2), false, types), window);
