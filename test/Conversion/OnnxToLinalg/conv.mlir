@@ -24,6 +24,17 @@ func.func @im2col(%x: tensor<1x16x9x9xf32>, %w: tensor<8x16x3x3xf32>, %b: tensor
   return %0 : tensor<1x8x5x5xf32>
 }
 
+// Long rows at stride one are read in place.
+// CHECK-LABEL: func.func @direct
+// CHECK-NOT: tensor.collapse_shape
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]
+func.func @direct(%x: tensor<?x16x?x?xf32>, %w: tensor<8x16x3x3xf32>) -> tensor<?x8x?x?xf32> {
+  %none = onnx.None
+  %0 = onnx.Conv(%x, %w, %none) {pads = array<i64: 1, 1, 1, 1>}
+    : (tensor<?x16x?x?xf32>, tensor<8x16x3x3xf32>, none) -> tensor<?x8x?x?xf32>
+  return %0 : tensor<?x8x?x?xf32>
+}
+
 // CHECK-LABEL: func.func @depthwise
 // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction"]
 func.func @depthwise(%x: tensor<?x16x?xf32>, %w: tensor<16x1x5xf32>) -> tensor<?x16x?xf32> {

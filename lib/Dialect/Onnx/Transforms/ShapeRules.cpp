@@ -257,4 +257,46 @@ SmallVector<MaybeDims> inferShapeRules(Operation *op, ShapeState &state) {
   return result;
 }
 
+SmallVector<std::pair<unsigned, int64_t>> requiredLengths(Operation *op) {
+  auto rankOf = [](Value value) -> std::optional<int64_t> {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type ? std::optional(type.getRank()) : std::nullopt;
+  };
+  SmallVector<std::pair<unsigned, int64_t>> result;
+  auto require = [&](unsigned operand, std::optional<int64_t> length) {
+    if (length && *length >= 0)
+      result.emplace_back(operand, *length);
+  };
+  llvm::TypeSwitch<Operation *>(op)
+      .Case<PadOp>([&](PadOp op) {
+        if (std::optional<int64_t> rank = rankOf(op.getData()); rank && isNone(op.getAxes()))
+          require(1, 2 * *rank);
+      })
+      .Case<SplitOp>([&](SplitOp op) { require(1, op->getNumResults()); })
+      .Case<TileOp>([&](TileOp op) { require(1, rankOf(op.getInput())); })
+      .Case<ResizeOp>([&](ResizeOp op) {
+        std::optional<int64_t> length = rankOf(op.getX());
+        if (auto axes = op.getAxes())
+          length = axes->size();
+        require(2, length);
+        require(3, length);
+      })
+      .Case<CenterCropPadOp>([&](CenterCropPadOp op) {
+        auto axes = op.getAxes();
+        require(1, axes ? std::optional<int64_t>(axes->size()) : rankOf(op->getOperand(0)));
+      })
+      // Where the model declares the result's rank.
+      .Case<ReshapeOp>([&](ReshapeOp op) { require(1, rankOf(op->getResult(0))); })
+      .Case<ConstantOfShapeOp>([&](ConstantOfShapeOp op) { require(0, rankOf(op->getResult(0))); })
+      .Case<UnsqueezeOp>([&](UnsqueezeOp op) {
+        auto from = rankOf(op.getData()), to = rankOf(op->getResult(0));
+        require(1, from && to ? std::optional(*to - *from) : std::nullopt);
+      })
+      .Case<SqueezeOp>([&](SqueezeOp op) {
+        auto from = rankOf(op.getData()), to = rankOf(op->getResult(0));
+        require(1, from && to ? std::optional(*from - *to) : std::nullopt);
+      });
+  return result;
+}
+
 } // namespace onnxc::onnx

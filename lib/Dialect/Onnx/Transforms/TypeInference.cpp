@@ -63,6 +63,21 @@ LogicalResult TypeInference::refineResult(Operation *op, unsigned index, Type in
   return success();
 }
 
+/// Gives shape tensors of unknown length the length that the operator asks for: an Identity that the
+/// lowering checks at run time.
+void TypeInference::settleLengths(Operation *op) {
+  for (auto [index, length] : requiredLengths(op)) {
+    Value value = op->getOperand(index);
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || type.getRank() != 1 || !type.isDynamicDim(0))
+      continue;
+    OpBuilder b(op);
+    auto checked = IdentityOp::create(
+        b, op->getLoc(), RankedTensorType::get({length}, type.getElementType()), value);
+    op->setOperand(index, checked->getResult(0));
+  }
+}
+
 static bool isOneElementVector(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.getRank() == 1 && tensor.getDimSize(0) == 1;
@@ -97,6 +112,7 @@ LogicalResult TypeInference::inferOp(Operation *op) {
   if (isa<RangeOp>(op) && llvm::any_of(op->getOperandTypes(), isOneElementVector))
     return inferRange(op);
 
+  settleLengths(op);
   SymbolicInference symbols;
   symbols.shapeOf = [&](Value value) { return state.shapeOf(value); };
   symbols.contentsOf = [&](Value value) -> const SymbolicDims * {

@@ -62,3 +62,15 @@ func.func @loop(%init: tensor<1x2xf32>, %row: tensor<1x2xf32>, %item: tensor<2xf
   })
   return %r#0, %r#1 : tensor<*xf32>, tensor<*xf32>
 }
+
+// -----
+
+// A shape tensor of unknown length has the length that its operator asks for.
+// CHECK-LABEL: @lengths
+// CHECK: %[[P:.*]] = onnx.Identity(%arg1) : (tensor<?xi64>) -> tensor<4xi64>
+// CHECK: onnx.Pad(%arg0, %[[P]]
+func.func @lengths(%x: tensor<2x3xf32>, %pads: tensor<?xi64>) -> tensor<*xf32> {
+  %none = onnx.None
+  %r = onnx.Pad(%x, %pads, %none, %none) : (tensor<2x3xf32>, tensor<?xi64>, none, none) -> tensor<*xf32>
+  return %r : tensor<*xf32>
+}

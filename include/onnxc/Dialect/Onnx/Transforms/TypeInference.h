@@ -32,6 +32,7 @@ private:
   /// of inits[i] and is widened until what the body yields at position `firstYield` + i fits.
   mlir::LogicalResult settleCarried(mlir::Operation *op, unsigned first, mlir::ValueRange inits,
                                     unsigned firstYield);
+  void settleLengths(mlir::Operation *op);
   bool replaceByConstants(mlir::Operation *op);
 
   ShapeState &state;
@@ -42,6 +43,9 @@ private:
 /// What ONNX's inference does not tell: result dimensions of `op` known here. Empty if none.
 llvm::SmallVector<std::optional<SymbolicDims>> inferShapeRules(mlir::Operation *op,
                                                                ShapeState &state);
+
+/// Operands of `op` that are vectors of one certain length: (operand, length).
+llvm::SmallVector<std::pair<unsigned, int64_t>> requiredLengths(mlir::Operation *op);
 
 } // namespace onnxc::onnx
 
