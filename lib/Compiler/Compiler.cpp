@@ -166,9 +166,13 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     return failure();
   if (options.phase == Phase::Tiled)
     return print();
+  if (failed(driver.run("vector", [&](OpPassManager &pm) { buildVectorPipeline(pm, codegen); })))
+    return failure();
+  if (options.phase == Phase::Vector)
+    return print();
   if (failed(driver.run("buffers", [&](OpPassManager &pm) { buildBufferPipeline(pm, codegen); })))
     return failure();
-  if (options.phase == Phase::Vector || options.phase == Phase::Buffers)
+  if (options.phase == Phase::Buffers)
     return print();
 
   // 6. The LLVM dialect.

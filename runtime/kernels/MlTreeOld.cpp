@@ -23,17 +23,11 @@ Numbers numbers(int32_t numIn, const onnxc_tensor *in, int32_t i, const onnxc_at
   return {isTensor ? &in[i] : nullptr, attrFloats(attrs, name)};
 }
 
-TreeMode modeOf(onnxc_ctx *ctx, const onnxc_str &name) {
-  static const struct {
-    const char *name;
-    TreeMode mode;
-  } kModes[] = {{"BRANCH_LEQ", TreeMode::Leq}, {"BRANCH_LT", TreeMode::Lt}, {"BRANCH_GTE", TreeMode::Gte},
-                {"BRANCH_GT", TreeMode::Gt},   {"BRANCH_EQ", TreeMode::Eq}, {"BRANCH_NEQ", TreeMode::Neq},
-                {"LEAF", TreeMode::Leaf}};
-  for (const auto &entry : kModes)
-    if (static_cast<size_t>(name.size) == strlen(entry.name) && memcmp(name.data, entry.name, strlen(entry.name)) == 0)
-      return entry.mode;
-  onnxc_fail(ctx, "tree node mode '%.*s' is not known", static_cast<int>(name.size), name.data);
+// nodes_modes comes as the numbers of TreeMode.
+TreeMode modeOf(onnxc_ctx *ctx, int64_t mode) {
+  if (mode < 0 || mode > static_cast<int64_t>(TreeMode::Leaf) || mode == static_cast<int64_t>(TreeMode::Member))
+    onnxc_fail(ctx, "a tree node has an unknown mode");
+  return static_cast<TreeMode>(mode);
 }
 
 // Finds a node by its pair: indices sorted by (tree, node).
@@ -60,7 +54,7 @@ TreeEnsemble loadTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const char *con
   AttrArray<int64_t> features = attrInts(attrs, "nodes_featureids");
   AttrArray<int64_t> trueIds = attrInts(attrs, "nodes_truenodeids"), falseIds = attrInts(attrs, "nodes_falsenodeids");
   AttrArray<int64_t> missing = attrInts(attrs, "nodes_missing_value_tracks_true");
-  AttrArray<onnxc_str> modes = attrStrings(attrs, "nodes_modes");
+  AttrArray<int64_t> modes = attrInts(attrs, "nodes_modes");
   AttrArray<int64_t> weightTrees = attrInts(attrs, weightNames[0]), weightNodes = attrInts(attrs, weightNames[1]);
   AttrArray<int64_t> weightTargets = attrInts(attrs, weightNames[2]);
   int64_t n = index.trees.size, numWeights = weightTargets.size;

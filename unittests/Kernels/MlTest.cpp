@@ -24,7 +24,7 @@ TEST(Tree, RegressorByPairs) {
   call.ints("nodes_treeids", {7, 7, 7}).ints("nodes_nodeids", {10, 11, 12}).ints("nodes_featureids", {0, 0, 0});
   call.ints("nodes_truenodeids", {11, 0, 0}).ints("nodes_falsenodeids", {12, 0, 0});
   call.ints("nodes_missing_value_tracks_true", {1, 0, 0}).floats("nodes_values", {1, 0, 0});
-  call.stringList("nodes_modes", {"BRANCH_LEQ", "LEAF", "LEAF"});
+  call.ints("nodes_modes", {0, 7, 7}); // BRANCH_LEQ, LEAF, LEAF
   call.ints("target_treeids", {7, 7}).ints("target_nodeids", {11, 12}).ints("target_ids", {0, 0});
   call.floats("target_weights", {10, 20}).floats("base_values", {0.5f}).attr("n_targets", 1);
   ASSERT_EQ(call.run({ONNXC_FLOAT}), "");
@@ -37,7 +37,7 @@ TEST(Tree, ClassifierOneScore) {
   call.in<float>({2, 1}, {0, 2});
   call.ints("nodes_treeids", {0, 0, 0}).ints("nodes_nodeids", {0, 1, 2}).ints("nodes_featureids", {0, 0, 0});
   call.ints("nodes_truenodeids", {1, 0, 0}).ints("nodes_falsenodeids", {2, 0, 0}).floats("nodes_values", {1, 0, 0});
-  call.stringList("nodes_modes", {"BRANCH_LT", "LEAF", "LEAF"});
+  call.ints("nodes_modes", {1, 7, 7}); // BRANCH_LT, LEAF, LEAF
   call.ints("class_treeids", {0, 0}).ints("class_nodeids", {1, 2}).ints("class_ids", {0, 0});
   call.floats("class_weights", {0.25f, 0.75f}).stringList("classlabels_strings", {"no", "yes"});
   ASSERT_EQ(call.run({ONNXC_STRING, ONNXC_FLOAT}), "");

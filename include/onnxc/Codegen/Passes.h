@@ -21,7 +21,9 @@ struct CodegenOptions {
 
 /// linalg on tensors -> the same, fused and tiled (phase `tiled`).
 void buildTilingPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
-/// tensors -> memrefs in their planned places, loops with register tiles (phase `buffers`).
+/// tensors -> memrefs, loops with register tiles (phase `vector`).
+void buildVectorPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
+/// memrefs -> memrefs in their planned places (phase `buffers`).
 void buildBufferPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
 /// memrefs -> the LLVM dialect (phase `llvm`).
 void buildLLVMPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);

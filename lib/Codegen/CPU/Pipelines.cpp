@@ -39,7 +39,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 
-void buildBufferPipeline(OpPassManager &pm, const CodegenOptions &options) {
+void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 1. Tensors become memrefs, in place where possible.
   pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
@@ -61,7 +61,10 @@ void buildBufferPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 3. A place for every buffer.
+}
+
+void buildBufferPipeline(OpPassManager &pm, const CodegenOptions &) {
+  // A place for every buffer.
   pm.addPass(createPlanMemoryPass());
 }
 
@@ -93,7 +96,9 @@ void registerCodegenPasses() {
   registerOnnxcCodegenPasses();
   PassPipelineRegistration<>("onnxc-tiling-pipeline", "linalg on tensors, fused and tiled",
                              [](OpPassManager &pm) { buildTilingPipeline(pm, {}); });
-  PassPipelineRegistration<>("onnxc-buffer-pipeline", "Tensors to buffers and loops",
+  PassPipelineRegistration<>("onnxc-vector-pipeline", "Tensors to memrefs and loops of vectors",
+                             [](OpPassManager &pm) { buildVectorPipeline(pm, {}); });
+  PassPipelineRegistration<>("onnxc-buffer-pipeline", "A place for every buffer",
                              [](OpPassManager &pm) { buildBufferPipeline(pm, {}); });
   PassPipelineRegistration<>("onnxc-llvm-pipeline", "Buffers and loops to the LLVM dialect",
                              [](OpPassManager &pm) { buildLLVMPipeline(pm, {}); });

@@ -395,14 +395,44 @@ struct GlobalBuilder {
     return x.globalAddress(op);
   }
 
+  // LLVM makes a new constant of a whole array for each element that is put into it, so
+  // a long one is made of blocks; in memory they are one array, padded at the end.
+  static constexpr size_t blockSize = 256;
+  static Type arrayType(Type element, size_t count) {
+    if (count <= blockSize)
+      return LLVM::LLVMArrayType::get(element, count);
+    return LLVM::LLVMArrayType::get(LLVM::LLVMArrayType::get(element, blockSize),
+                                    llvm::divideCeil(count, blockSize));
+  }
+  template <typename Fn> static Value array(Builder &x, Type element, size_t count, Fn elementAt) {
+    auto put = [&](Value all, Value part, size_t at) -> Value {
+      return LLVM::InsertValueOp::create(x.b, x.loc, all, part,
+                                         ArrayRef<int64_t>{static_cast<int64_t>(at)});
+    };
+    auto fill = [&](size_t begin, size_t end, size_t size) -> Value {
+      Value block = LLVM::UndefOp::create(x.b, x.loc, LLVM::LLVMArrayType::get(element, size));
+      for (size_t i = begin; i < end; ++i)
+        block = put(block, elementAt(i), i - begin);
+      return block;
+    };
+    if (count <= blockSize)
+      return fill(0, count, count);
+    Value all = LLVM::UndefOp::create(x.b, x.loc, arrayType(element, count));
+    for (size_t begin = 0; begin < count; begin += blockSize)
+      all = put(all, fill(begin, std::min(count, begin + blockSize), blockSize), begin / blockSize);
+    return all;
+  }
+
   static Value strings(Builder &x, ArrayRef<StringRef> values) {
     auto element = LLVM::LLVMStructType::getLiteral(x.b.getContext(), {x.i64, x.pointer});
-    auto type = LLVM::LLVMArrayType::get(element, values.size());
-    return make(x, type, [&]() -> Value {
-      Value all = LLVM::UndefOp::create(x.b, x.loc, type);
-      for (auto [i, value] : llvm::enumerate(values))
-        all = stringStruct(x, element, all, value, {static_cast<int64_t>(i)});
-      return all;
+    return make(x, arrayType(element, values.size()), [&]() -> Value {
+      llvm::StringMap<Value> known; // the same few strings again and again
+      return array(x, element, values.size(), [&](size_t i) -> Value {
+        Value &entry = known[values[i]];
+        if (!entry)
+          entry = stringStruct(x, element, LLVM::UndefOp::create(x.b, x.loc, element), values[i], {});
+        return entry;
+      });
     });
   }
 };
@@ -426,15 +456,12 @@ struct StringConstantLowering : Pattern<rt::StringConstantOp> {
     Value table = GlobalBuilder::strings(x, values);
     auto tableName = cast<LLVM::AddressOfOp>(table.getDefiningOp()).getGlobalName().str();
     auto element = LLVM::LLVMStructType::getLiteral(rewriter.getContext(), {x.i64, x.pointer});
-    auto handles = LLVM::LLVMArrayType::get(x.pointer, values.size());
+    Type handles = GlobalBuilder::arrayType(x.pointer, values.size());
     Value data = GlobalBuilder::make(x, handles, [&]() -> Value {
       Value base = LLVM::AddressOfOp::create(rewriter, x.loc, x.pointer, tableName);
-      Value all = LLVM::UndefOp::create(rewriter, x.loc, handles);
-      for (size_t i = 0; i < values.size(); ++i)
-        all = LLVM::InsertValueOp::create(rewriter, x.loc, all,
-                                          x.field(element, base, {LLVM::GEPArg(i)}),
-                                          ArrayRef<int64_t>{static_cast<int64_t>(i)});
-      return all;
+      return GlobalBuilder::array(x, x.pointer, values.size(), [&](size_t i) -> Value {
+        return x.field(element, base, {LLVM::GEPArg(i)});
+      });
     });
     rewriter.replaceOp(op, x.describe(*getTypeConverter(), type, data, x.mixedSizes(type, {})));
     return success();

@@ -4,6 +4,8 @@
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace mlir;
 
 namespace onnxc {
@@ -98,10 +100,31 @@ private:
     return RankedTensorType::get({ShapedType::kDynamic}, IntegerType::get(op->getContext(), 64));
   }
 
+  /// The names of tree nodes' modes as numbers, as the kernels take them: a forest has many thousands,
+  /// and each string would be a constant of its own.
+  static Attribute treeModes(ArrayAttr names) {
+    SmallVector<int64_t> modes;
+    for (Attribute name : names)
+      modes.push_back(llvm::StringSwitch<int64_t>(cast<StringAttr>(name).getValue())
+                          .Case("BRANCH_LEQ", 0)
+                          .Case("BRANCH_LT", 1)
+                          .Case("BRANCH_GTE", 2)
+                          .Case("BRANCH_GT", 3)
+                          .Case("BRANCH_EQ", 4)
+                          .Case("BRANCH_NEQ", 5)
+                          .Case("LEAF", 7)
+                          .Default(-1));
+    return DenseI64ArrayAttr::get(names.getContext(), modes);
+  }
+
   DictionaryAttr kernelAttrs(Operation *op) const {
     SmallVector<NamedAttribute> attrs;
     for (NamedAttribute attr : op->getAttrDictionary()) {
       Attribute value = attr.getValue();
+      if (attr.getName() == "nodes_modes" && isa<ArrayAttr>(value)) {
+        attrs.emplace_back(attr.getName(), treeModes(cast<ArrayAttr>(value)));
+        continue;
+      }
       if (isa<StringAttr, IntegerAttr, FloatAttr, DenseI64ArrayAttr, DenseF32ArrayAttr, ArrayAttr>(
               value))
         attrs.push_back(attr);

@@ -9,8 +9,8 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-// The operands of a quantizing op as inputs of one linalg.generic; blocked parameters are
-// read at the block of the position instead.
+// The operands of a quantizing op as inputs of one linalg.generic; blocked parameters, and
+// lists that may turn out to have one element, are read at a computed position instead.
 struct QuantOp {
   const OnnxTypeConverter &types;
   Operation *op;
@@ -52,6 +52,19 @@ struct QuantOp {
     return type.getRank() == 0 || (type.hasStaticShape() && type.getNumElements() == 1);
   }
 
+  static Value isOne(OpBuilder &b, Location loc, Value list) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                 toIndex(b, loc, getDim(b, loc, list, 0)), constIndex(b, loc, 1));
+  }
+
+  // Whether a list may hold one value for the whole tensor at run time.
+  bool mayBeScalar(unsigned i) const {
+    return !block && !isScalar(i) && tensorType(converted[i]).isDynamicDim(0) &&
+           !(types.dims() && types.dims()->equal(op->getOperand(i), 0, op->getOperand(0), axis));
+  }
+
+  bool isRead(unsigned i) const { return !isScalar(i) && (block || mayBeScalar(i)); }
+
   // The parameter must cover the input.
   void checkSizes(Value parameter) const {
     Location loc = op->getLoc();
@@ -67,6 +80,8 @@ struct QuantOp {
         continue;
       Value enough = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge,
                                            toIndex(b, loc, given), toIndex(b, loc, needed));
+      if (!block)
+        enough = arith::OrIOp::create(b, loc, enough, isOne(b, loc, parameter));
       runtimeAssert(b, loc, enough, "a scale or zero point does not cover the input");
     }
   }
@@ -83,7 +98,7 @@ struct QuantOp {
     SmallVector<AffineMap> maps{b.getMultiDimIdentityMap(rank)};
     SmallVector<int> position(3, -1); // in inputs
     for (unsigned i : {1u, 2u}) {
-      if (onnx::isNone(op->getOperand(i)) || (block && !isScalar(i)))
+      if (onnx::isNone(op->getOperand(i)) || isRead(i))
         continue;
       position[i] = inputs.size();
       inputs.push_back(converted[i]);
@@ -116,6 +131,12 @@ struct QuantOp {
 
   Value blockElement(OpBuilder &b, Location loc, unsigned i) const {
     SmallVector<Value> at;
+    if (!block) {
+      Value index = linalg::IndexOp::create(b, loc, axis);
+      at.push_back(arith::SelectOp::create(b, loc, isOne(b, loc, converted[i]),
+                                           constIndex(b, loc, 0), index));
+      return tensor::ExtractOp::create(b, loc, converted[i], at);
+    }
     for (int64_t d = 0, rank = rankOf(converted[0]); d < rank; ++d) {
       Value index = linalg::IndexOp::create(b, loc, d);
       if (d == axis)
