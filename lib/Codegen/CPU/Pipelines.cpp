@@ -58,7 +58,6 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
-  pm.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -86,7 +86,7 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
   if (shared)
     llvm::append_range(args, std::initializer_list<const char *>{
                                  "-shared", "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack",
-                                 "-z", "now", "--hash-style=gnu", "-u", "onnxc_model_entry", "-s"});
+                                 "-z", "now", "--hash-style=gnu", "-u", "onnxc_model_entry"});
   else
     args.push_back("-r");
   for (auto [i, object] : llvm::enumerate(objects)) {
