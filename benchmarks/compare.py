@@ -29,6 +29,7 @@ import numpy as np  # noqa: E402
 from outputs import loadTensor  # noqa: E402
 from run import makeModels  # noqa: E402
 
+REST = 0.02  # seconds
 DEFAULT = ["resnet50", "mobilenet_v2", "bert_small"]
 BEGIN, END = "<!-- begin of measured tables -->", "<!-- end of measured tables -->"
 
@@ -55,13 +56,19 @@ def tableOf(header, rows):
 
 
 def measure(runs, feed, rounds, seconds):
-    """{engine: [seconds of each round]}; each round runs every engine once, in turn."""
+    """{engine: [seconds of each round]}; each round times every engine once, in turn.
+
+    Before its turn an engine rests until the other's worker threads have stopped spinning, and
+    runs once untimed: its own threads are awake then, and its data in the caches.
+    """
     times = {name: [] for name in runs}
     for run in runs.values():
         run(feed)
     end = time.perf_counter() + seconds
     for number in range(rounds):
         for name, run in runs.items():
+            time.sleep(REST)
+            run(feed)
             start = time.perf_counter()
             run(feed)
             times[name].append(time.perf_counter() - start)
