@@ -473,19 +473,8 @@ private:
   }
 
   bool isContiguous(unsigned operand, unsigned dim) {
-    AffineMap map = maps[operand];
-    for (unsigned i = 0; i + 1 < map.getNumResults(); ++i)
-      if (map.getResult(i).isFunctionOfDim(dim))
-        return false;
-    AffineExpr d = b.getAffineDimExpr(dim), last = map.getResults().back();
-    AffineExpr step = simplifyAffineExpr(last.replace(d, d + 1) - last, numLoops, 0);
-    auto constant = dyn_cast<AffineConstantExpr>(step);
-    if (!constant || constant.getValue() != 1)
-      return false;
     auto type = cast<MemRefType>(op->getOperand(operand).getType());
-    SmallVector<int64_t> strides;
-    int64_t offset;
-    return succeeded(type.getStridesAndOffset(strides, offset)) && strides.back() == 1;
+    return classifyAccess(maps[operand], type, dim) == Access::Contiguous;
   }
 
   bool hasStridedAccess(unsigned dim) {

@@ -10,12 +10,7 @@
 using namespace mlir;
 
 namespace onnxc {
-namespace {
-
-/// How an operand moves along one loop dimension.
-enum class Access { Invariant, Contiguous, Other };
-
-Access classify(AffineMap map, MemRefType type, unsigned dim) {
+Access classifyAccess(AffineMap map, MemRefType type, unsigned dim) {
   if (!map.isFunctionOfDim(dim))
     return Access::Invariant;
   for (unsigned i = 0; i + 1 < map.getNumResults(); ++i)
@@ -36,6 +31,8 @@ Access classify(AffineMap map, MemRefType type, unsigned dim) {
     return Access::Other;
   return Access::Contiguous;
 }
+
+namespace {
 
 bool isVectorElement(Type type) { return type.isIntOrIndexOrFloat(); }
 
@@ -82,7 +79,7 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   auto access = [&](unsigned operand, unsigned dim) {
     auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
-    return type ? classify(maps[operand], type, dim) : Access::Invariant;
+    return type ? classifyAccess(maps[operand], type, dim) : Access::Invariant;
   };
   unsigned firstInit = op.getNumDpsInputs(), numOperands = op->getNumOperands();
   // A scalar operand that only spans a window has no memory to look at.

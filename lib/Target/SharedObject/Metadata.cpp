@@ -13,61 +13,29 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-struct ElementName {
-  int64_t number;    // onnx::TensorProto::DataType
-  const char *name;  // as ONNX Runtime writes it
-};
-
-ElementName elementName(Type type) {
-  if (isa<onnx::StringType>(type))
-    return {8, "string"};
-  if (auto complex = dyn_cast<ComplexType>(type))
-    return complex.getElementType().isF32() ? ElementName{14, "complex64"}
-                                            : ElementName{15, "complex128"};
-  if (auto integer = dyn_cast<IntegerType>(type)) {
-    bool isUnsigned = integer.isUnsigned();
-    switch (integer.getWidth()) {
-    case 1:
-      return {9, "bool"};
-    case 2:
-      return isUnsigned ? ElementName{25, "uint2"} : ElementName{26, "int2"};
-    case 4:
-      return isUnsigned ? ElementName{21, "uint4"} : ElementName{22, "int4"};
-    case 8:
-      return isUnsigned ? ElementName{2, "uint8"} : ElementName{3, "int8"};
-    case 16:
-      return isUnsigned ? ElementName{4, "uint16"} : ElementName{5, "int16"};
-    case 32:
-      return isUnsigned ? ElementName{12, "uint32"} : ElementName{6, "int32"};
-    case 64:
-      return isUnsigned ? ElementName{13, "uint64"} : ElementName{7, "int64"};
-    }
-  }
-  return llvm::TypeSwitch<Type, ElementName>(type)
-      .Case<Float32Type>([](auto) { return ElementName{1, "float"}; })
-      .Case<Float16Type>([](auto) { return ElementName{10, "float16"}; })
-      .Case<Float64Type>([](auto) { return ElementName{11, "double"}; })
-      .Case<BFloat16Type>([](auto) { return ElementName{16, "bfloat16"}; })
-      .Case<Float8E4M3FNType>([](auto) { return ElementName{17, "float8e4m3fn"}; })
-      .Case<Float8E4M3FNUZType>([](auto) { return ElementName{18, "float8e4m3fnuz"}; })
-      .Case<Float8E5M2Type>([](auto) { return ElementName{19, "float8e5m2"}; })
-      .Case<Float8E5M2FNUZType>([](auto) { return ElementName{20, "float8e5m2fnuz"}; })
-      .Case<Float4E2M1FNType>([](auto) { return ElementName{23, "float4e2m1"}; })
-      .Case<Float8E8M0FNUType>([](auto) { return ElementName{24, "float8e8m0"}; })
-      .Default([](Type) { return ElementName{0, "undefined"}; });
+/// As ONNX Runtime writes element types.
+const char *elementName(Type type) {
+  // By onnx::TensorProto::DataType.
+  static const char *const names[] = {
+      "undefined", "float", "uint8", "int8", "uint16", "int16", "int32", "int64",
+      "string", "bool", "float16", "double", "uint32", "uint64", "complex64",
+      "complex128", "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2",
+      "float8e5m2fnuz", "uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2"};
+  int32_t number = onnx::toOnnxElementType(type);
+  return number > 0 && number < static_cast<int32_t>(std::size(names)) ? names[number] : names[0];
 }
 
 std::string typeName(Type type) {
   if (auto tensor = dyn_cast<TensorType>(type))
-    return std::string("tensor(") + elementName(tensor.getElementType()).name + ")";
+    return std::string("tensor(") + elementName(tensor.getElementType()) + ")";
   if (auto sequence = dyn_cast<onnx::SeqType>(type))
     return "seq(" + typeName(sequence.getElementType()) + ")";
   if (auto optional = dyn_cast<onnx::OptType>(type))
     return "optional(" + typeName(optional.getElementType()) + ")";
   if (auto map = dyn_cast<onnx::MapType>(type))
-    return std::string("map(") + elementName(map.getKeyType()).name + "," +
+    return std::string("map(") + elementName(map.getKeyType()) + "," +
            typeName(map.getValueType()) + ")";
-  return elementName(type).name;
+  return elementName(type);
 }
 
 StringRef dimName(DictionaryAttr attrs, int64_t dim) {
@@ -108,7 +76,7 @@ void writeValues(llvm::json::OStream &json, StringRef key, ArrayAttr values) {
         json.attribute("name", name ? utf8(name.getValue()) : "");
         json.attribute("type", type ? typeName(type) : "");
         auto tensor = dyn_cast_or_null<RankedTensorType>(type);
-        json.attribute("elem_type", tensor ? elementName(tensor.getElementType()).number : 0);
+        json.attribute("elem_type", tensor ? onnx::toOnnxElementType(tensor.getElementType()) : 0);
         if (!tensor)
           return;
         json.attributeArray("shape", [&] {
@@ -242,7 +210,7 @@ LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, const TargetSp
         arg.kind = 3;
       }
       if (auto tensor = dyn_cast_or_null<TensorType>(type))
-        arg.elemType = elementName(tensor.getElementType()).number;
+        arg.elemType = onnx::toOnnxElementType(tensor.getElementType());
       if (auto tensor = dyn_cast_or_null<RankedTensorType>(type)) {
         arg.rank = tensor.getRank();
         SmallVector<int64_t> dims;

@@ -26,6 +26,12 @@ struct LoopSchedule {
   llvm::SmallVector<unsigned> unroll;
 };
 
+/// How an operand moves along one loop dimension.
+enum class Access { Invariant, Contiguous, Other };
+
+/// `map` and `type` are the operand's; contiguous: one element further per iteration.
+Access classifyAccess(mlir::AffineMap map, mlir::MemRefType type, unsigned dim);
+
 /// Chooses the schedule of an operation on memrefs from its indexing maps, sizes and body.
 LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target);
 

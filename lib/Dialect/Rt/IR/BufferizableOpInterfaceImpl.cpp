@@ -14,7 +14,7 @@ namespace onnxc::rt {
 namespace {
 
 /// The value itself if it is contiguous, or a contiguous copy.
-FailureOr<Value> makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
+Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
   auto type = cast<MemRefType>(buffer.getType());
   if (type.getLayout().isIdentity())
     return buffer;
@@ -79,16 +79,16 @@ struct KernelInterface
       FailureOr<Value> buffer = getBuffer(rewriter, input, options, state);
       if (failed(buffer))
         return failure();
-      inputs.push_back(*makeContiguous(rewriter, op->getLoc(), *buffer));
+      inputs.push_back(makeContiguous(rewriter, op->getLoc(), *buffer));
     }
     for (Value init : kernel.getInits()) {
       FailureOr<Value> buffer = getBuffer(rewriter, init, options, state);
       if (failed(buffer))
         return failure();
-      FailureOr<Value> contiguous = makeContiguous(rewriter, op->getLoc(), *buffer);
-      if (*contiguous != *buffer)
-        copyBack.push_back({*contiguous, *buffer});
-      inits.push_back(*contiguous);
+      Value contiguous = makeContiguous(rewriter, op->getLoc(), *buffer);
+      if (contiguous != *buffer)
+        copyBack.push_back({contiguous, *buffer});
+      inits.push_back(contiguous);
       replacements.push_back(*buffer);
     }
     SmallVector<Type> allocated;
