@@ -73,8 +73,38 @@ struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTranspos
         rewriter.eraseOp(op);
       else if (movesOnlyUnits(rankedType(op.getInput()), op.getPermutation()))
         reshape(rewriter, op);
+      else if (auto pad = op.getInput().getDefiningOp<tensor::PadOp>(); pad)
+        moveBeforePad(transposer, op, pad);
     }
     transposer.releaseConstants(getOperation());
+  }
+
+  /// What is padded is smaller, and is then moved straight into its place in the padded tensor.
+  static void moveBeforePad(Transposer &t, linalg::TransposeOp op, tensor::PadOp pad) {
+    Value padding = pad.getConstantPaddingValue();
+    SmallVector<tensor::DimOp> dims;
+    for (Operation *user : pad->getUsers()) {
+      if (auto dim = dyn_cast<tensor::DimOp>(user); dim && dim.getConstantIndex())
+        dims.push_back(dim);
+      else if (user != op)
+        return;
+    }
+    if (!padding)
+      return;
+    t.b.setInsertionPoint(pad);
+    Location loc = op.getLoc();
+    ArrayRef<int64_t> perm = op.getPermutation();
+    Value source = t.transpose(loc, pad.getSource(), perm);
+    auto moved = tensor::PadOp::create(t.b, loc, cast<RankedTensorType>(op->getResult(0).getType()),
+                                       source, permuted(pad.getMixedLowPad(), perm),
+                                       permuted(pad.getMixedHighPad(), perm), padding, pad.getNofold());
+    Perm inverse = invertPerm(perm);
+    for (tensor::DimOp dim : dims) {
+      t.b.setInsertionPoint(dim);
+      t.b.replaceOpWithNewOp<tensor::DimOp>(dim, moved, inverse[*dim.getConstantIndex()]);
+    }
+    t.b.replaceOp(op, moved);
+    t.b.eraseOp(pad);
   }
 
   /// Drops the dimensions of size 1 and puts them in where the result has them.

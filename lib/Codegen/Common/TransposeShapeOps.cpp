@@ -109,35 +109,51 @@ bool isUniform(Value value) {
   return def && isa<tensor::EmptyOp, linalg::FillOp>(def);
 }
 
-/// The order for a tensor that is put together from parts: the one that most of what is
-/// inserted from here on has.
-std::optional<Perm> chooseChainOrder(Transposer &t, tensor::InsertSliceOp op) {
-  SmallVector<std::pair<Perm, int64_t>> weights;
-  int64_t plain = 0;
-  Value end;
-  for (tensor::InsertSliceOp next = op; next;) {
-    Value part = next.getSource();
-    std::optional<Transposed> from = t.match(part);
-    int64_t elements = assumedElements(part.getType());
-    if (from && next.getSourceType().getRank() == next.getType().getRank()) {
-      auto *known = llvm::find_if(weights, [&](auto &w) { return w.first == from->perm; });
-      if (known == weights.end())
-        weights.emplace_back(from->perm, elements);
-      else
-        known->second += elements;
-    } else if (!from && !part.getDefiningOp<arith::ConstantOp>()) {
-      plain += elements;
-    }
-    end = next.getResult();
-    auto user = end.hasOneUse() ? dyn_cast<tensor::InsertSliceOp>(*end.user_begin()) : nullptr;
-    next = user && user.getDest() == end ? user : tensor::InsertSliceOp();
+/// Elements of a part that have to move to bring it into the order that perm asks of the whole.
+int64_t movedElements(Transposer &t, tensor::InsertSliceOp op, ArrayRef<int64_t> perm) {
+  Value part = op.getSource();
+  if (part.getDefiningOp<arith::ConstantOp>())
+    return 0;
+  Perm move = invertPerm(withoutDropped(perm, op.getDroppedDims()));
+  if (std::optional<Transposed> from = t.match(part)) {
+    part = from->source;
+    move = permuted(from->perm, move);
   }
-  if (weights.empty())
-    return std::nullopt;
-  auto *best = llvm::max_element(weights, [](auto &x, auto &y) { return x.second < y.second; });
-  if (best->second > plain || (best->second == plain && isUndoneBelow(end, best->first)))
-    return best->first;
-  return std::nullopt;
+  return movesOnlyUnits(rankedType(part), move) ? 0 : assumedElements(part.getType());
+}
+
+/// The order for a tensor that is put together from parts: the one in which the fewest elements
+/// of what is inserted from here on have to move.
+std::optional<Perm> chooseChainOrder(Transposer &t, tensor::InsertSliceOp op) {
+  SmallVector<tensor::InsertSliceOp> chain;
+  for (tensor::InsertSliceOp next = op; next;) {
+    chain.push_back(next);
+    Value whole = next.getResult();
+    auto user = whole.hasOneUse() ? dyn_cast<tensor::InsertSliceOp>(*whole.user_begin()) : nullptr;
+    next = user && user.getDest() == whole ? user : tensor::InsertSliceOp();
+  }
+  auto cost = [&](ArrayRef<int64_t> perm) {
+    int64_t sum = 0;
+    for (tensor::InsertSliceOp part : chain)
+      sum += movedElements(t, part, perm);
+    return sum;
+  };
+  Perm identity = llvm::to_vector(llvm::seq<int64_t>(0, op.getType().getRank()));
+  SmallVector<Perm> tried{identity};
+  std::optional<Perm> best;
+  int64_t least = cost(identity);
+  for (tensor::InsertSliceOp part : chain) {
+    std::optional<Transposed> from = t.match(part.getSource());
+    if (!from || from->perm.size() != identity.size() || llvm::is_contained(tried, from->perm))
+      continue;
+    tried.push_back(from->perm);
+    int64_t price = cost(from->perm);
+    if (price < least || (price == least && !best && isUndoneBelow(chain.back().getResult(), from->perm))) {
+      least = price;
+      best = from->perm;
+    }
+  }
+  return best;
 }
 
 bool sink(Transposer &t, tensor::InsertSliceOp op) {

@@ -65,7 +65,8 @@ bool isUndoneBelow(Value value, ArrayRef<int64_t> perm) {
       if (!visited.insert(user).second)
         continue;
       if (auto transpose = dyn_cast<linalg::TransposeOp>(user)) {
-        if (isIdentityPerm(permuted(perm, transpose.getPermutation())))
+        RankedTensorType source = permutedType(rankedType(next), invertPerm(perm));
+        if (movesOnlyUnits(source, permuted(perm, transpose.getPermutation())))
           return true;
         continue;
       }
