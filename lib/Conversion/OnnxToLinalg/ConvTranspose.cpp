@@ -143,7 +143,7 @@ public:
     for (int64_t i = 0; i < spatial; ++i)
       toLast.push_back(2 + i);
     toLast.push_back(1);
-    y = transposeTo(b, b.getLoc(), y, toLast);
+    y = b.transposed(y, toLast);
 
     // [N, positions..., group, phases..., filters] -> [N, position, phase, ..., group, filters].
     Sizes sizes = b.dims(y);
@@ -166,13 +166,13 @@ public:
     }
     order.append({1 + spatial, 2 + 2 * spatial});
     merge.push_back({1 + 2 * spatial, 2 + 2 * spatial});
-    y = b.collapse(transposeTo(b, b.getLoc(), y, order), merge);
+    y = b.collapse(b.transposed(y, order), merge);
 
     y = crop(y, 1);
     SmallVector<int64_t> fromLast{0, 1 + spatial};
     for (int64_t i = 0; i < spatial; ++i)
       fromLast.push_back(1 + i);
-    return transposeTo(b, b.getLoc(), y, fromLast);
+    return b.transposed(y, fromLast);
   }
 
 private:
