@@ -29,9 +29,11 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   // 3. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
+  pm.addNestedPass<func::FuncOp>(createTurnOperandsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createStaggerRowsPass());
   // 4. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
