@@ -37,8 +37,10 @@ public:
     if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combiner())
       return failure();
     // Unrolled rows inside unrolled vectors inside everything else.
-    SmallVector<unsigned> order, inner;
-    for (unsigned dim = 0; dim < numLoops; ++dim) {
+    SmallVector<unsigned> order, inner, dims(schedule.order);
+    if (dims.empty())
+      dims = llvm::to_vector(llvm::seq(0u, numLoops));
+    for (unsigned dim : dims) {
       if (reduces(dim))
         continue;
       if (schedule.vectorDim == dim)

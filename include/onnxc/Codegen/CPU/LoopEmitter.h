@@ -24,6 +24,8 @@ struct LoopSchedule {
   /// Unroll factors of the register tile by loop dimension, in iterations
   /// (in vectors for the vector dimension when that is parallel).
   llvm::SmallVector<unsigned> unroll;
+  /// The loops outside the tile, outermost first; empty: in the operation's order.
+  llvm::SmallVector<unsigned> order;
 };
 
 /// How an operand moves along one loop dimension.
