@@ -5,6 +5,8 @@
 #ifndef ONNXC_CODEGEN_CPU_LOOPEMITTER_H
 #define ONNXC_CODEGEN_CPU_LOOPEMITTER_H
 
+#include "onnxc/Codegen/CPU/LoopFusion.h"
+
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -37,9 +39,9 @@ Access classifyAccess(mlir::AffineMap map, mlir::MemRefType type, unsigned dim);
 /// Chooses the schedule of an operation on memrefs from its indexing maps, sizes and body.
 LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target);
 
-/// Replaces the operation (on memrefs) by its loop nest.
+/// Replaces the operation (on memrefs), and what is fused with it, by one loop nest.
 mlir::LogicalResult emitLoops(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,
-                              const LoopSchedule &schedule);
+                              const LoopSchedule &schedule, const LoopFusion &fusion = {});
 
 } // namespace onnxc
 
