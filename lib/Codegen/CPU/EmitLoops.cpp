@@ -37,6 +37,9 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     getOperation().walk([&](memref::CopyOp op) {
       op.getSourceMutable().assign(withoutCasts(op.getSource()));
       op.getTargetMutable().assign(withoutCasts(op.getTarget()));
+      // Of a tile that was computed in place.
+      if (op.getSource() == op.getTarget())
+        return rewriter.eraseOp(op);
       if (!isContiguous(op.getSource()) || !isContiguous(op.getTarget()))
         copies.push_back(op);
     });
@@ -54,6 +57,7 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
         return WalkResult::interrupt();
       }
       nests.push_back({op, chooseLoopSchedule(op, target), {}});
+      refineProductSchedule(op, target, nests.back().schedule);
       return WalkResult::advance();
     });
     if (walked.wasInterrupted())
@@ -61,7 +65,9 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     // All fusions are found before anything is rewritten: loops tell less about what they touch.
     llvm::SmallPtrSet<Operation *, 16> taken;
     for (Nest &nest : nests) {
-      if (taken.contains(nest.op))
+      // A product whose depth is done in blocks meets each element several times.
+      if (taken.contains(nest.op) ||
+          (nest.schedule.product && nest.schedule.product->depthBlock > 0))
         continue;
       nest.fusion = findLoopFusion(nest.op, nest.schedule.vectorDim,
                                    [&](Operation *op) { return taken.contains(op); });

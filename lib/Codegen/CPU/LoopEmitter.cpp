@@ -4,6 +4,8 @@
 // does not divide goes into a second, smaller tile; its last vector is masked.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
+#include "StridedLoads.h"
+
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +22,8 @@ namespace onnxc {
 namespace {
 
 constexpr int64_t kMaxUnrolledTaps = 4;
+/// Elements further apart than this are loaded one by one.
+constexpr int64_t kMaxStep = 8;
 
 class Emitter {
 public:
@@ -28,7 +32,7 @@ public:
       : b(b), op(op), loc(op.getLoc()), schedule(schedule), fusion(fusion),
         maps(op.getIndexingMapsArray()),
         iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()),
-        body(op->getRegion(0).front()) {}
+        unroll(schedule.unroll), body(op->getRegion(0).front()) {}
 
   LogicalResult run() {
     for (Range range : op.createLoopRanges(b, loc))
@@ -38,6 +42,32 @@ public:
     lanes = schedule.lanes;
     if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combiner())
       return failure();
+    const std::optional<PanelProduct> &product = schedule.product;
+    if (!product || product->streams <= 1 || !product->rows ||
+        getConstantIntValue(sizes[*product->rows])) {
+      emitNest();
+      return success();
+    }
+    // How many rows there are is known at run time only: a single one gets a nest of its own.
+    unsigned rows = *product->rows;
+    OpFoldResult numRows = sizes[rows];
+    Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, sizeOf(rows), index(1));
+    auto ifOp = scf::IfOp::create(b, loc, isOne, /*withElse=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    sizes[rows] = b.getIndexAttr(1);
+    unroll[rows] = 1;
+    unroll[product->panels] = product->streams;
+    emitNest();
+    sizes[rows] = numRows;
+    unroll = schedule.unroll;
+    b.setInsertionPointToStart(ifOp.elseBlock());
+    emitNest();
+    return success();
+  }
+
+private:
+  void emitNest() {
     // Unrolled rows inside unrolled vectors inside everything else.
     SmallVector<unsigned> order, inner, dims(schedule.order);
     if (dims.empty())
@@ -47,21 +77,24 @@ public:
         continue;
       if (schedule.vectorDim == dim)
         inner.insert(inner.begin(), dim);
-      else if (schedule.unroll[dim] > 1)
+      else if (unroll[dim] > 1)
         inner.push_back(dim);
       else
         order.push_back(dim);
     }
     order.append(inner);
     emitParallel(order);
-    return success();
   }
 
-private:
   bool reduces(unsigned dim) const { return iterators[dim] == utils::IteratorType::reduction; }
   bool isVector(unsigned dim) const { return lanes > 1 && schedule.vectorDim == dim; }
   Value index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
   Value sizeOf(unsigned dim) { return getValueOrCreateConstantIndexOp(b, loc, sizes[dim]); }
+  /// The largest multiple that is not above the (dynamic) size.
+  Value floorTo(unsigned dim, int64_t multiple) {
+    AffineExpr d0 = b.getAffineDimExpr(0);
+    return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple, {sizes[dim]});
+  }
 
   /// The operation that combines with the accumulator, for a horizontal reduction.
   std::optional<vector::CombiningKind> combiner() {
@@ -83,11 +116,15 @@ private:
   // ---- parallel loops, outermost first ----
 
   void emitParallel(ArrayRef<unsigned> order) {
+    if (startsDepthBlocks(order))
+      return emitDepthBlocks(order);
     if (order.empty())
       return emitTile();
     unsigned dim = order.front();
     ArrayRef<unsigned> rest = order.drop_front();
-    int64_t step = schedule.unroll[dim] * (isVector(dim) ? lanes : 1);
+    if (!isVector(dim) && unroll[dim] > 1 && op.getNumReductionLoops() > 0)
+      return emitRows(dim, rest);
+    int64_t step = unroll[dim] * (isVector(dim) ? lanes : 1);
     std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
     if (step == 1) {
       factor[dim] = 1;
@@ -100,7 +137,7 @@ private:
     if (size) {
       int64_t whole = *size / step * step;
       if (whole > 0)
-        tileLoop(dim, index(0), index(whole), step, schedule.unroll[dim], rest);
+        tileLoop(dim, index(0), index(whole), step, unroll[dim], rest);
       int64_t left = *size - whole;
       if (left == 0)
         return;
@@ -110,26 +147,15 @@ private:
       int64_t vectors = llvm::divideCeil(left, lanes);
       if (left % lanes == 0)
         return tileOnce(dim, index(whole), vectors, rest);
-      if (vectors > 1 && hasStridedAccess(dim)) {
-        tileOnce(dim, index(whole), vectors - 1, rest);
-        whole += (vectors - 1) * lanes;
-        vectors = 1;
-      }
       ragged(dim, index(whole), vectors, rest);
       return;
     }
     // The main tile, then single steps, then a ragged vector.
-    auto floorTo = [&](int64_t multiple) {
-      AffineExpr d0 = b.getAffineDimExpr(0);
-      return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple,
-                                             {sizes[dim]})
-          .getResult();
-    };
-    Value whole = floorTo(step);
-    tileLoop(dim, index(0), whole, step, schedule.unroll[dim], rest);
+    Value whole = floorTo(dim, step);
+    tileLoop(dim, index(0), whole, step, unroll[dim], rest);
     int64_t single = isVector(dim) ? lanes : 1;
-    Value singles = single == 1 ? sizeOf(dim) : floorTo(single);
-    if (schedule.unroll[dim] > 1)
+    Value singles = single == 1 ? sizeOf(dim) : floorTo(dim, single);
+    if (unroll[dim] > 1)
       tileLoop(dim, whole, singles, single, 1, rest);
     if (!isVector(dim))
       return;
@@ -138,6 +164,113 @@ private:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
     ragged(dim, singles, 1, rest);
+  }
+
+  /// The rows of the register tile: tiles of nearly equal height, so that the last is no slower.
+  void emitRows(unsigned dim, ArrayRef<unsigned> rest) {
+    int64_t most = unroll[dim];
+    if (std::optional<int64_t> size = getConstantIntValue(sizes[dim])) {
+      if (*size == 0)
+        return;
+      int64_t tiles = llvm::divideCeil(*size, most), low = *size / tiles, high = *size % tiles;
+      auto part = [&](int64_t from, int64_t to, int64_t height) {
+        if (to - from == height)
+          tileOnce(dim, index(from), height, rest);
+        else if (to > from)
+          tileLoop(dim, index(from), index(to), height, height, rest);
+      };
+      part(0, high * (low + 1), low + 1);
+      part(high * (low + 1), *size, low);
+      return;
+    }
+    // With n tiles, size - n * (most - 1) of them can have the full height and the others one
+    // row less; below zero few rows are left over, which powers of two cover.
+    Value size = sizeOf(dim), full = floorTo(dim, most), end = full;
+    if (most > 2) {
+      AffineExpr d0 = b.getAffineDimExpr(0);
+      AffineExpr tall = d0 - d0.ceilDiv(most) * (most - 1);
+      Value wanted = affine::makeComposedAffineApply(b, loc, tall * most, {sizes[dim]});
+      Value covers = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, wanted, index(0));
+      full = arith::SelectOp::create(b, loc, covers, wanted, full);
+      end = arith::SelectOp::create(b, loc, covers, size, full);
+    }
+    tileLoop(dim, index(0), full, most, most, rest);
+    if (most > 2)
+      tileLoop(dim, full, end, most - 1, most - 1, rest);
+    int64_t height = llvm::bit_floor(static_cast<uint64_t>(most - 1));
+    for (; height >= 1; height /= 2) {
+      Value left = arith::SubIOp::create(b, loc, size, end);
+      Value whole = arith::MulIOp::create(
+          b, loc, arith::DivUIOp::create(b, loc, left, index(height)), index(height));
+      Value next = arith::AddIOp::create(b, loc, end, whole);
+      tileLoop(dim, end, next, height, height, rest);
+      end = next;
+    }
+  }
+
+  // ---- products with panels ----
+
+  bool startsDepthBlocks(ArrayRef<unsigned> order) {
+    if (!schedule.product || !schedule.product->depthBlock || depthFrom)
+      return false;
+    return order.empty() || (!isVector(order.front()) && unroll[order.front()] > 1);
+  }
+
+  /// The rows pass once for each block of the depth; what they have so far is in the output.
+  void emitDepthBlocks(ArrayRef<unsigned> order) {
+    unsigned depth = schedule.product->depth;
+    int64_t block = schedule.product->depthBlock, size = *getConstantIntValue(sizes[depth]);
+    loop(index(0), index(size), block, [&](Value iv) {
+      depthFrom = iv;
+      AffineExpr d0 = b.getAffineDimExpr(0);
+      SmallVector<AffineExpr> ends = {d0 + block};
+      if (size % block != 0)
+        ends.push_back(b.getAffineConstantExpr(size));
+      depthTo = affine::makeComposedAffineMin(
+          b, loc, AffineMap::get(1, 0, ends, b.getContext()), {iv});
+      emitParallel(order);
+    });
+    depthFrom = depthTo = Value();
+  }
+
+  /// Asks for a part of the next block of the panels, so that it comes from memory while this
+  /// one is worked on: every tile of rows fetches its share.
+  void emitPrefetch() {
+    const PanelProduct &product = *schedule.product;
+    if (!product.prefetch || !product.rows || unroll[*product.rows] < 2)
+      return;
+    unsigned rows = *product.rows;
+    OpFoldResult numRows = sizes[rows];
+    int64_t depth = *getConstantIntValue(sizes[product.depth]);
+    int64_t width = *getConstantIntValue(sizes[*schedule.vectorDim]);
+    int64_t block = product.depthBlock ? product.depthBlock : depth;
+    // Elements for one row of the product, and for one step along the depth.
+    int64_t tall = factor[rows];
+    auto share = [&](int64_t elements) {
+      AffineExpr size = b.getAffineDimExpr(0);
+      AffineExpr each = b.getAffineConstantExpr(elements).ceilDiv(size);
+      return getValueOrCreateConstantIndexOp(
+          b, loc,
+          affine::makeComposedFoldedAffineApply(b, loc, AffineMap::get(1, 0, each), {numRows}));
+    };
+    Value done = base[product.depth];
+    if (depthFrom)
+      done = arith::SubIOp::create(b, loc, done, depthFrom);
+    Value start = arith::MulIOp::create(b, loc, base[rows], share(block * width));
+    Value at = arith::AddIOp::create(
+        b, loc, start, arith::MulIOp::create(b, loc, done, share(tall * width)));
+    Value next = arith::AddIOp::create(b, loc, depthFrom ? depthFrom : index(0), index(block));
+    auto prefetch = [&](Value element) {
+      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand),
+                                 ValueRange{base[product.panels], next, element},
+                                 /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+    };
+    prefetch(at);
+    // Few rows: one line a step is not enough.
+    std::optional<int64_t> size = getConstantIntValue(numRows);
+    int64_t line = 64 * 8 / elementType(product.operand).getIntOrFloatBitWidth();
+    for (int64_t more = line; size && more < llvm::divideCeil(tall * width, *size); more += line)
+      prefetch(arith::AddIOp::create(b, loc, at, index(more)));
   }
 
   void tileLoop(unsigned dim, Value from, Value to, int64_t step, int64_t count,
@@ -159,12 +292,15 @@ private:
   void ragged(unsigned dim, Value at, int64_t count, ArrayRef<unsigned> rest) {
     base[dim] = at;
     factor[dim] = count;
-    if (!hasStridedAccess(dim)) {
+    if (!loadsElements(dim)) {
       Value last = arith::AddIOp::create(b, loc, at, index((count - 1) * lanes));
       Value left = arith::SubIOp::create(b, loc, sizeOf(dim), last);
       mask = createMask(left);
+      if (auto size = getConstantIntValue(sizes[dim]))
+        lanesLeft = *size % lanes;
       emitParallel(rest);
       mask = Value();
+      lanesLeft.reset();
       return;
     }
     unsigned saved = lanes;
@@ -385,6 +521,8 @@ private:
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(forOp.getBody());
       base[dim] = forOp.getInductionVar();
+      if (schedule.product && dim == schedule.product->depth)
+        emitPrefetch();
       SmallVector<Value> carried(forOp.getRegionIterArgs());
       SmallVector<Value> inside = emitReductions(dims.drop_front(), carried, places);
       scf::YieldOp::create(b, loc, inside);
@@ -394,7 +532,8 @@ private:
       // A window's innermost taps are written out: a loop of three would cost as much as its body.
       std::optional<int64_t> taps = getConstantIntValue(sizes[dim]);
       if (dims.size() > 1 || !taps || *taps > kMaxUnrolledTaps || lanes == 1)
-        return carry(index(0), sizeOf(dim), 1, accumulators);
+        return depthFrom ? carry(depthFrom, depthTo, 1, accumulators)
+                         : carry(index(0), sizeOf(dim), 1, accumulators);
       SmallVector<Value> values(accumulators);
       for (int64_t tap = 0; tap < *taps; ++tap) {
         base[dim] = index(tap);
@@ -427,6 +566,7 @@ private:
   SmallVector<Value> emitBody(ArrayRef<Value> accumulators,
                               ArrayRef<SmallVector<Coordinates>> places) {
     DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
+    turned.clear();
     auto loadOnce = [&](unsigned operand, const Coordinates &c) {
       Coordinates own = project(maps[operand], c);
       Value &value = cache[{operand, packed(own)}];
@@ -522,6 +662,11 @@ private:
     return arith::AddIOp::create(b, loc, base[dim], index(offset));
   }
 
+  SmallVector<Value> indices(unsigned operand, const Coordinates &c,
+                             std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
+    return indices(maps[operand], c, shift);
+  }
+
   SmallVector<Value> indices(AffineMap map, const Coordinates &c,
                              std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
     SmallVector<OpFoldResult> dims;
@@ -549,7 +694,30 @@ private:
     return classifyAccess(maps[operand], type, dim) == Access::Contiguous;
   }
 
-  bool hasStridedAccess(unsigned dim) {
+  /// Whether the operand is contiguous along the dimension that the tile turns.
+  bool isTurned(unsigned operand) {
+    return schedule.turnDim && factor[*schedule.turnDim] > 1 &&
+           !isContiguous(operand, *schedule.vectorDim) &&
+           isContiguous(operand, *schedule.turnDim);
+  }
+
+  /// The step between an operand's elements in a vector, if few whole vectors hold them all.
+  std::optional<int64_t> shortStep(unsigned operand) {
+    auto type = cast<MemRefType>(op->getOperand(operand).getType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (failed(type.getStridesAndOffset(strides, offset)) || strides.empty() || strides.back() != 1)
+      return std::nullopt;
+    auto step = constantStep(maps[operand], type, *schedule.vectorDim);
+    bool isShort = step && (*step == -1 || (*step > 1 && *step <= std::min(kMaxStep, lanes)));
+    return isShort ? step : std::nullopt;
+  }
+
+  /// Whether a partial vector along `dim` would be put together from elements without it being
+  /// known how many there are.
+  bool loadsElements(unsigned dim) {
+    if (getConstantIntValue(sizes[dim]))
+      return false;
     for (unsigned operand = 0, e = op->getNumOperands(); operand < e; ++operand)
       if (isa<MemRefType>(op->getOperand(operand).getType()) &&
           maps[operand].isFunctionOfDim(dim) && !body.getArgument(operand).use_empty() &&
@@ -569,29 +737,73 @@ private:
   }
 
   Value load(unsigned operand, const Coordinates &c) {
-    return loadFrom(op->getOperand(operand), maps[operand], c);
+    Value source = op->getOperand(operand);
+    if (!isa<MemRefType>(source.getType()) || lanes == 1 ||
+        !maps[operand].isFunctionOfDim(*schedule.vectorDim) ||
+        isContiguous(operand, *schedule.vectorDim))
+      return loadFrom(source, maps[operand], c);
+    unsigned dim = *schedule.vectorDim;
+    auto type = VectorType::get(lanes, elementType(operand));
+    if (isTurned(operand))
+      return loadTurned(operand, c, type);
+    int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
+    if (auto step = shortStep(operand)) {
+      auto load = [&](int64_t from, int64_t valid) {
+        return loadVector(operand, indices(operand, c), type, from, valid);
+      };
+      return *step < 0 ? loadReversed(b, loc, wanted, lanes, load)
+                       : loadEvery(b, loc, *step, wanted, lanes, load);
+    }
+    SmallVector<Value> elements;
+    for (int64_t lane = 0; lane < wanted; ++lane)
+      elements.push_back(memref::LoadOp::create(
+          b, loc, source, indices(operand, c, std::make_pair(dim, lane))));
+    elements.resize(lanes, elements.front());
+    return vector::FromElementsOp::create(b, loc, type, elements);
   }
 
+  /// An element of memory, or a vector where the map is contiguous along the vector dimension.
   Value loadFrom(Value source, AffineMap map, const Coordinates &c) {
     auto memref = dyn_cast<MemRefType>(source.getType());
     if (!memref)
       return source;
-    if (lanes == 1 || !map.isFunctionOfDim(*schedule.vectorDim))
-      return memref::LoadOp::create(b, loc, source, indices(map, c));
-    unsigned dim = *schedule.vectorDim;
-    auto type = VectorType::get(lanes, memref.getElementType());
-    if (classifyAccess(map, memref, dim) != Access::Contiguous) {
-      SmallVector<Value> elements;
-      for (int64_t lane = 0; lane < lanes; ++lane)
-        elements.push_back(memref::LoadOp::create(
-            b, loc, source, indices(map, c, std::make_pair(dim, lane))));
-      return vector::FromElementsOp::create(b, loc, type, elements);
-    }
     SmallVector<Value> at = indices(map, c);
+    if (lanes == 1 || !map.isFunctionOfDim(*schedule.vectorDim))
+      return memref::LoadOp::create(b, loc, source, at);
+    auto type = VectorType::get(lanes, memref.getElementType());
     if (!isPartial(c))
       return vector::LoadOp::create(b, loc, type, source, at);
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
     return vector::MaskedLoadOp::create(b, loc, type, source, at, mask, zero);
+  }
+
+  /// A vector from `from` elements after the position on, of which only `valid` are read.
+  Value loadVector(unsigned operand, SmallVector<Value> at, VectorType type, int64_t from,
+                   int64_t valid) {
+    if (from != 0)
+      at.back() = arith::AddIOp::create(b, loc, at.back(), index(from));
+    Value source = op->getOperand(operand);
+    if (valid == type.getNumElements())
+      return vector::LoadOp::create(b, loc, type, source, at);
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    return vector::MaskedLoadOp::create(b, loc, type, source, at, createMask(index(valid)), zero);
+  }
+
+  /// One row of the tile, all of which is loaded along the dimension that it turns, at the first row.
+  Value loadTurned(unsigned operand, const Coordinates &c, VectorType type) {
+    unsigned dim = *schedule.vectorDim, turn = *schedule.turnDim;
+    SmallVector<Value> &rows = turned[operand];
+    if (rows.empty()) {
+      Coordinates first = c;
+      first[turn] = 0;
+      int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
+      for (int64_t lane = 0; lane < wanted; ++lane)
+        rows.push_back(loadVector(operand, indices(operand, first, std::make_pair(dim, lane)), type,
+                                  0, factor[turn]));
+      rows.resize(lanes, rows.front());
+      transposeSquare(b, loc, rows);
+    }
+    return rows[c[turn]];
   }
 
   void store(unsigned operand, const Coordinates &c, Value value, bool scalar) {
@@ -623,9 +835,13 @@ private:
   Block &body;
   SmallVector<OpFoldResult> sizes;
   SmallVector<Value> base;      // first iteration of the tile, by dimension
+  SmallVector<unsigned> unroll; // the schedule's factors
+  Value depthFrom, depthTo;     // the block of a product's depth
   SmallVector<unsigned> factor; // tile's iterations (vectors), by dimension
   int64_t lanes = 1;
   Value mask; // lanes in use, in the ragged vector only
+  std::optional<int64_t> lanesLeft; // how many these are, where that is known
+  DenseMap<unsigned, SmallVector<Value>> turned; // rows of the tile, by operand
 };
 
 } // namespace
