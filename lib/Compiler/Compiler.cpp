@@ -87,7 +87,10 @@ private:
 };
 
 std::string describeOptions(const CompileOptions &options) {
-  return "-O" + std::to_string(options.optLevel) + " --march=" + options.march;
+  std::string text = "-O" + std::to_string(options.optLevel) + " --march=" + options.march;
+  if (options.winograd != "auto")
+    text += " --winograd=" + options.winograd;
+  return text;
 }
 
 } // namespace
@@ -162,6 +165,7 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
   CodegenOptions codegen;
   codegen.optLevel = options.optLevel;
   codegen.vectors = describeVectors(*target);
+  codegen.winograd = options.winograd;
   if (failed(driver.run("tiled", [&](OpPassManager &pm) { buildTilingPipeline(pm, codegen); })))
     return failure();
   if (options.phase == Phase::Tiled)

@@ -23,19 +23,27 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   if (options.optLevel == 0)
     return;
-  // 2. Weights in the order of the register tiles; elementwise chains become single operations.
+  // 2. Convolutions by Winograd's method.
+  WinogradPassOptions winograd;
+  winograd.mode = options.winograd;
+  winograd.vectorBits = options.vectors.vectorBits;
+  winograd.numRegisters = options.vectors.numRegisters;
+  winograd.cacheBytes = options.cacheBytes;
+  pm.addNestedPass<func::FuncOp>(createWinogradPass(winograd));
+  // 3. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 3. Groups become parallel loops over tiles.
+  pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
+  // 4. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 4. Fewer buffers.
+  // 5. Fewer buffers.
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 
@@ -54,6 +62,7 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   // 2. The model's interface and the loops.
   pm.addPass(createBuildEntryPass());
+  pm.addNestedPass<func::FuncOp>(createEmitWinogradPass());
   EmitLoopsPassOptions loops;
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
