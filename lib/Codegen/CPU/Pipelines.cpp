@@ -23,27 +23,31 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   if (options.optLevel == 0)
     return;
-  // 2. Convolutions by Winograd's method.
+  // 2. Layouts: transpositions meet and cancel.
+  pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // 3. Convolutions by Winograd's method.
   WinogradPassOptions winograd;
   winograd.mode = options.winograd;
   winograd.vectorBits = options.vectors.vectorBits;
   winograd.numRegisters = options.vectors.numRegisters;
   winograd.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createWinogradPass(winograd));
-  // 3. Weights in the order of the register tiles; elementwise chains become single operations.
+  // 4. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
-  // 4. Groups become parallel loops over tiles.
+  // 5. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 5. Fewer buffers.
+  // 6. Fewer buffers.
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 

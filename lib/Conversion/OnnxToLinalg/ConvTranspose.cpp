@@ -2,7 +2,7 @@
 //
 // One product gives every input position's contribution to each tap; the contributions
 // are then gathered per output position. Where taps do not overlap (stride equals kernel),
-// the gathering is a permutation.
+// the gathering is a permutation. Channels are last, as in Conv.cpp.
 //
 //===----------------------------------------------------------------------===//
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
@@ -82,82 +82,83 @@ FailureOr<Geometry> resolve(TensorBuilder &b, const OnnxTypeConverter &types,
   return g;
 }
 
-/// [N, F, taps..., positions...] of every input position: sum over its group's channels.
+ReassociationIndices range(int64_t from, int64_t count) {
+  return llvm::to_vector<2>(llvm::seq(from, from + count));
+}
+
+/// X [N, positions..., C], W [C, F / group, taps...] -> [N, positions..., group, taps..., F / group]: every
+/// input position's contribution to each tap, the sum over its group's channels.
 Value tapProducts(TensorBuilder &b, Value x, Value w, int64_t group, Type acc) {
   int64_t s = cast<RankedTensorType>(x.getType()).getRank() - 2;
-  ReassociationIndices tail, filters;
+  OpFoldResult g = b.fixed(group), n = b.dim(x, 0), each = b.floorDiv(b.dim(x, 1 + s), g);
+  Sizes sizes{n};
   for (int64_t i = 0; i < s; ++i)
-    tail.push_back(2 + i);
-  filters.push_back(1);
-  filters.append(tail);
-  Value positions = b.collapse(x, {{0}, {1}, tail});
-  Value taps = b.collapse(w, {{0}, filters});
-  OpFoldResult n = b.dim(x, 0), p = b.dim(positions, 2), fk = b.dim(taps, 1);
-  Sizes sizes{n, b.mul(b.fixed(group), b.dim(w, 1))};
-  for (int64_t i = 0; i < s; ++i)
-    sizes.push_back(b.dim(w, i + 2));
-  for (int64_t i = 0; i < s; ++i)
-    sizes.push_back(b.dim(x, i + 2));
-  Value y;
-  if (group == 1) {
-    y = b.contract({n, fk, p}, b.mapDims(4, {0, 1, 2}), {taps, b.mapDims(4, {3, 1})},
-                   {positions, b.mapDims(4, {0, 3, 2})}, acc, acc);
-  } else {
-    OpFoldResult g = b.fixed(group), each = b.floorDiv(b.dim(x, 1), g);
-    Value gx = b.expand(positions, {{0}, {1, 2}, {3}}, {n, g, each, p});
-    Value gw = b.expand(taps, {{0, 1}, {2}}, {g, each, fk});
-    y = b.contract({n, g, fk, p}, b.mapDims(5, {0, 1, 2, 3}), {gw, b.mapDims(5, {1, 4, 2})},
-                   {gx, b.mapDims(5, {0, 1, 4, 3})}, acc, acc);
-    y = b.collapse(y, {{0}, {1, 2}, {3}});
-  }
-  ReassociationIndices second, third;
-  for (int64_t i = 0; i <= s; ++i)
-    second.push_back(1 + i);
-  for (int64_t i = 0; i < s; ++i)
-    third.push_back(2 + s + i);
-  return b.expand(y, {{0}, second, third}, sizes);
-}
-
-/// [N, F, K..., I...] -> [N, F, I, K, ...] -> [N, F, I * K...].
-Value permuteTaps(TensorBuilder &b, Value y, int64_t s) {
-  SmallVector<int64_t> perm{0, 1};
-  SmallVector<ReassociationIndices> groups{{0}, {1}};
+    sizes.push_back(b.dim(x, 1 + i));
+  sizes.push_back(g);
+  SmallVector<int64_t> filtersLast{0};
   for (int64_t i = 0; i < s; ++i) {
-    perm.append({2 + s + i, 2 + i});
-    groups.push_back({2 + 2 * i, 3 + 2 * i});
+    filtersLast.push_back(2 + i);
+    sizes.push_back(b.dim(w, 2 + i));
   }
-  return b.collapse(b.transpose(y, perm), groups);
+  filtersLast.push_back(1);
+  sizes.push_back(b.dim(w, 1));
+  Value positions = b.collapse(x, {{0}, range(1, s), {1 + s}});
+  Value taps = b.collapse(b.transposed(w, filtersLast), {{0}, range(1, s + 1)});
+  OpFoldResult p = b.dim(positions, 1), kf = b.dim(taps, 1);
+  if (group == 1) {
+    Value y = b.contract({n, p, kf}, b.mapDims(4, {0, 1, 2}), {positions, b.mapDims(4, {0, 1, 3})},
+                         {taps, b.mapDims(4, {3, 2})}, acc, acc);
+    return b.expand(y, {{0}, range(1, s), range(1 + s, s + 2)}, sizes);
+  }
+  Value gx = b.expand(positions, {{0}, {1}, {2, 3}}, {n, p, g, each});
+  Value gw = b.expand(taps, {{0, 1}, {2}}, {g, each, kf});
+  Value y = b.contract({n, p, g, kf}, b.mapDims(5, {0, 1, 2, 3}), {gx, b.mapDims(5, {0, 1, 2, 4})},
+                       {gw, b.mapDims(5, {2, 4, 3})}, acc, acc);
+  return b.expand(y, {{0}, range(1, s), {1 + s}, range(2 + s, s + 1)}, sizes);
 }
 
-/// out[n, f, o...] = sum over taps k of y[n, f, k, (o + low - k * dilation) / stride] where
+/// [N, I..., G, K..., F] -> [N, I, K, ..., G, F] -> [N, I * K..., G * F].
+Value permuteTaps(TensorBuilder &b, Value y, int64_t s) {
+  SmallVector<int64_t> perm{0};
+  SmallVector<ReassociationIndices> groups{{0}};
+  for (int64_t i = 0; i < s; ++i) {
+    perm.append({1 + i, 2 + s + i});
+    groups.push_back(range(1 + 2 * i, 2));
+  }
+  perm.append({1 + s, 2 + 2 * s});
+  groups.push_back(range(1 + 2 * s, 2));
+  return b.collapse(b.transposed(y, perm), groups);
+}
+
+/// out[n, o..., f] = sum over taps k of y[n, (o + low - k * dilation) / stride, k, f] where
 /// that is a position.
 Value gatherTaps(TensorBuilder &b, Value y, const Geometry &g, Type acc) {
   int64_t s = g.strides.size();
-  unsigned loops = 2 + 2 * s;
-  Sizes sizes{b.dim(y, 0), b.dim(y, 1)};
+  unsigned loops = 3 + 2 * s;
+  Sizes sizes{b.dim(y, 0)};
   sizes.append(g.out);
-  SmallVector<unsigned> outDims{0, 1}, tapDims;
+  sizes.append({b.dim(y, 1 + s), b.dim(y, 2 + 2 * s)});
+  SmallVector<unsigned> tapDims;
   SmallVector<Value> low, in;
   for (int64_t i = 0; i < s; ++i) {
-    outDims.push_back(2 + i);
-    tapDims.push_back(2 + s + i);
+    tapDims.push_back(3 + s + i);
     low.push_back(b.index(g.low[i]));
-    in.push_back(b.index(b.dim(y, 2 + s + i)));
+    in.push_back(b.index(b.dim(y, 1 + i)));
   }
   // Only its shape is of use: it gives the tap loops their bounds.
   Value taps = b.empty(g.kernel, acc);
   auto body = [&](TensorBuilder &t, ValueRange args) -> Value {
     auto loop = [&](unsigned i) { return linalg::IndexOp::create(t, i).getResult(); };
-    SmallVector<Value> at{loop(0), loop(1)}, positions;
+    SmallVector<Value> at{loop(0)}, taps;
     Value valid;
     Value zero = t.index(0);
     auto both = [&](Value x) {
       valid = valid ? arith::AndIOp::create(t, valid, x).getResult() : x;
     };
     for (int64_t i = 0; i < s; ++i) {
-      Value k = loop(2 + s + i), stride = t.index(g.strides[i]);
+      Value k = loop(3 + s + i), stride = t.index(g.strides[i]);
       Value shift = arith::MulIOp::create(t, k, t.index(g.dilations[i]));
-      Value o = arith::AddIOp::create(t, loop(2 + i), low[i]);
+      Value o = arith::AddIOp::create(t, loop(1 + i), low[i]);
       Value distance = arith::SubIOp::create(t, o, shift);
       Value position = arith::DivSIOp::create(t, distance, stride);
       Value back = arith::MulIOp::create(t, position, stride);
@@ -167,16 +168,24 @@ Value gatherTaps(TensorBuilder &b, Value y, const Geometry &g, Type acc) {
       // Clamped so that the read is in bounds where the position is not valid.
       Value last = arith::SubIOp::create(t, in[i], t.index(1));
       Value clamped = arith::MinSIOp::create(t, position, last);
-      positions.push_back(arith::MaxSIOp::create(t, clamped, zero));
-      at.push_back(k);
+      at.push_back(arith::MaxSIOp::create(t, clamped, zero));
+      taps.push_back(k);
     }
-    at.append(positions);
+    at.push_back(loop(1 + s));
+    at.append(taps);
+    at.push_back(loop(2 + s));
     Value v = tensor::ExtractOp::create(t, y, at);
     Value term = arith::SelectOp::create(t, valid, v, t.constant(acc, 0));
     return t.addScalar(args.back(), term);
   };
-  return b.reduce(sizes, b.mapDims(loops, outDims), b.constant(acc, 0),
-                  {{taps, b.mapDims(loops, tapDims)}}, body);
+  AffineMap out = b.identity(loops).getMajorSubMap(3 + s);
+  Value sum =
+      b.reduce(sizes, out, b.constant(acc, 0), {{taps, b.mapDims(loops, tapDims)}}, body);
+  SmallVector<ReassociationIndices> groups{{0}};
+  for (int64_t i = 0; i < s; ++i)
+    groups.push_back({1 + i});
+  groups.push_back(range(1 + s, 2));
+  return b.collapse(sum, groups);
 }
 
 struct ConvTransposeLowering : OnnxPattern<onnx::ConvTransposeOp> {
@@ -191,11 +200,17 @@ struct ConvTransposeLowering : OnnxPattern<onnx::ConvTransposeOp> {
     auto geometry = resolve(b, types(), op, x, w, type);
     if (failed(geometry))
       return failure();
-    Value y = tapProducts(b, x, w, op.getGroup(), acc);
-    y = geometry->permutes ? permuteTaps(b, y, type.getRank() - 2)
-                           : gatherTaps(b, y, *geometry, acc);
+    int64_t rank = type.getRank();
+    SmallVector<int64_t> toLast{0}, fromLast{0, rank - 1};
+    for (int64_t i = 2; i < rank; ++i) {
+      toLast.push_back(i);
+      fromLast.push_back(i - 1);
+    }
+    toLast.push_back(1);
+    Value y = tapProducts(b, b.transposed(x, toLast), w, op.getGroup(), acc);
+    y = geometry->permutes ? permuteTaps(b, y, rank - 2) : gatherTaps(b, y, *geometry, acc);
+    y = b.transposed(y, fromLast);
     if (!onnx::isNone(op.getB())) {
-      unsigned rank = type.getRank();
       y = b.parallel(b.dims(y), elem,
                      {{y, b.identity(rank)}, {adaptor.getB(), b.mapDims(rank, {1})}},
                      [&](TensorBuilder &t, ValueRange args) {
