@@ -13,11 +13,12 @@ namespace {
 
 /// Above this error (Winograd.h) a method is not taken.
 constexpr double kMostError = 1e-5;
-/// Tiles that an unknown size of the image is taken for: 56 x 56 values in tiles of 4.
-constexpr int64_t kAssumedSize = 56;
-/// What transformed weights may add to a model: this much, and this part of all its constants.
-constexpr int64_t kGrowthBytes = 256 * 1024;
-constexpr double kGrowthPart = 0.13;
+/// What transformed weights may add to a model. Small maps with many channels have the largest weights
+/// and gain least, so a model with many of them is not blown up for little.
+constexpr int64_t kMostGrowth = 14 << 20;
+
+/// What an unknown row of an image is taken for: networks have smaller images where they have more channels.
+int64_t assumedRow(int64_t channels) { return std::clamp<int64_t>(8192 / channels, 16, 256); }
 
 /// A convolution that the method fits.
 struct Candidate {
@@ -190,8 +191,9 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
       return ShapedType::isDynamic(size) ? otherwise : size;
     };
     c.images = assumed(shape[0], 1);
-    c.height = assumed(shape[1], kAssumedSize);
-    c.width = assumed(shape[2], kAssumedSize);
+    int64_t assumedSize = assumedRow(std::max(c.filters.channels, c.filters.filters));
+    c.height = assumed(shape[1], assumedSize);
+    c.width = assumed(shape[2], assumedSize);
     return c.images > 0 && c.height > 0 && c.width > 0;
   }
 
@@ -238,10 +240,11 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
         if (gain > kLeastGain * direct)
           offers.push_back({i, tile, gain, std::max<int64_t>(extraBytes(c, tile), 1)});
       }
-    llvm::stable_sort(offers, [](const Choice &a, const Choice &b) {
-      return a.gain / a.cost > b.gain / b.cost;
+    llvm::sort(offers, [](const Choice &a, const Choice &b) {
+      return std::make_tuple(-a.gain / a.cost, a.candidate, a.tile) <
+             std::make_tuple(-b.gain / b.cost, b.candidate, b.tile);
     });
-    int64_t room = kGrowthBytes + static_cast<int64_t>(kGrowthPart * countConstantBytes());
+    int64_t room = kMostGrowth;
     std::vector<std::optional<Choice>> chosen(candidates.size());
     for (const Choice &offer : offers) {
       std::optional<Choice> &now = chosen[offer.candidate];
@@ -256,17 +259,6 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
       if (choice)
         choices.push_back(*choice);
     return choices;
-  }
-
-  int64_t countConstantBytes() {
-    DenseSet<Attribute> seen;
-    int64_t bytes = 0;
-    getOperation().walk([&](arith::ConstantOp constant) {
-      auto type = dyn_cast<RankedTensorType>(constant.getType());
-      if (type && type.getElementType().isIntOrFloat() && seen.insert(constant.getValue()).second)
-        bytes += type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-    });
-    return bytes;
   }
 
   // ---- the operation ----
