@@ -33,7 +33,7 @@ public:
   WinogradEmitter(OpBuilder &builder, cg::WinogradConvOp op)
       : b(op.getLoc(), builder), op(op), tile(op.getTile()), alpha(op.getAlpha()),
         channels(op.getNumChannels()), filters(op.getNumFilters()), panel(op.getPanel()),
-        lanes(panel / 2), rows(op.getRows()), block(op.getBlock()),
+        lanes(op.getLanes()), rows(op.getRows()), block(op.getBlock()),
         vectorType(VectorType::get(lanes, b.getF32Type())) {
     int64_t mostRows = llvm::alignTo(block, rows);
     vRow = spread(channels);
@@ -230,7 +230,7 @@ private:
 
   void emitPanels(Value split) {
     int64_t rest = filters % panel;
-    int64_t widePanels = filters / panel + (rest > lanes), allPanels = llvm::divideCeil(filters, panel);
+    int64_t widePanels = filters / panel + (rest > panel / 2), allPanels = llvm::divideCeil(filters, panel);
     int64_t each = llvm::divideCeil(allPanels, op.getSplits());
     Value from = mul(split, each);
     Value to = op.getSplits() == 1
@@ -238,18 +238,20 @@ private:
                    : b.createOrFold<arith::MinUIOp>(add(from, each), index(allPanels));
     loop(from, to, 1, [&](Value p) {
       if (widePanels == allPanels)
-        emitProducts(p, 2);
+        emitProducts(p, panel);
       else if (widePanels == 0)
-        emitProducts(p, 1);
+        emitProducts(p, panel / 2);
       else
         branch(
-            below(p, index(widePanels)), [&] { emitProducts(p, 2); }, [&] { emitProducts(p, 1); });
+            below(p, index(widePanels)), [&] { emitProducts(p, panel); },
+            [&] { emitProducts(p, panel / 2); });
       emitOutput(p);
     });
   }
 
-  void emitProducts(Value p, int64_t vectors) {
-    int64_t width = vectors * lanes;
+  /// A panel that is `width` filters wide, two vectors of them at a time.
+  void emitProducts(Value p, int64_t width) {
+    int64_t vectors = std::min<int64_t>(2, width / lanes);
     Value weights = mul(p, alpha * alpha * channels * panel);
     loop(index(0), index(alpha * alpha), 1, [&](Value xi) {
       Value vBase = mul(xi, vStep), mBase = mul(xi, mStep);
@@ -257,7 +259,10 @@ private:
       auto groupLoop = [&](Value from, Value to, Value start, int64_t size) {
         loop(from, to, 1, [&](Value g) {
           Value t = add(start, mul(sub(g, from), size));
-          emitProduct(add(vBase, mul(t, vRow)), uBase, add(mBase, mul(t, panel)), g, size, vectors);
+          loop(index(0), index(width), vectors * lanes, [&](Value f) {
+            emitProduct(add(vBase, mul(t, vRow)), add(uBase, f), add(add(mBase, mul(t, panel)), f), g,
+                        size, vectors, width);
+          });
         });
       };
       if (getConstantIntValue(fullGroups) != 0)
@@ -268,8 +273,9 @@ private:
     });
   }
 
-  /// `size` rows of V times the panel at uBase: all sums stay in registers.
-  void emitProduct(Value vBase, Value uBase, Value mBase, Value group, int64_t size, int64_t vectors) {
+  /// `size` rows of V times a few vectors of the panel: all sums stay in registers.
+  void emitProduct(Value vBase, Value uBase, Value mBase, Value group, int64_t size, int64_t vectors,
+                   int64_t width) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
     SmallVector<Value> sums(size * vectors, zero);
     auto depth = scf::ForOp::create(b, index(0), index(channels), index(1), sums);
@@ -277,13 +283,13 @@ private:
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(depth.getBody());
       Value k = depth.getInductionVar();
-      Value at = add(uBase, mul(k, vectors * lanes));
+      Value at = add(uBase, mul(k, width));
       SmallVector<Value> columns;
       for (int64_t r = 0; r < vectors; ++r)
         columns.push_back(
             vector::LoadOp::create(b, vectorType, u.floats, ValueRange{add(at, r * lanes)}));
       // Each group asks for another part of the next matrix.
-      Value ahead = add(at, channels * vectors * lanes);
+      Value ahead = add(at, channels * width);
       if (vectors > 1)
         ahead = add(ahead, mul(b.createOrFold<arith::AndIOp>(group, index(1)), lanes));
       memref::PrefetchOp::create(b, u.floats, ValueRange{ahead}, /*isWrite=*/false,
@@ -309,8 +315,9 @@ private:
     Value firstFilter = mul(p, panel);
     int64_t fullVectors = filters / lanes;
     // Vectors of this panel that are full; after them there may be one partial one.
-    Value left = b.createOrFold<arith::SubIOp>(index(fullVectors), mul(p, 2));
-    Value vectors = b.createOrFold<arith::MinUIOp>(left, index(2));
+    Value most = index(panel / lanes);
+    Value left = sub(index(fullVectors), mul(p, panel / lanes));
+    Value vectors = b.createOrFold<arith::MinUIOp>(left, most);
     loop(index(0), count, 1, [&](Value t) {
       auto [n, row, column] = position(t);
       Value top = mul(row, tile), leftmost = mul(column, tile);
@@ -327,7 +334,7 @@ private:
             [&] { loop(index(0), vectors, 1, [&](Value r) { tileAt(r, true, {}); }); });
       }
       if (filters % lanes != 0)
-        when(below(vectors, index(2)), [&] { tileAt(vectors, true, tailMask(filters)); });
+        when(below(vectors, most), [&] { tileAt(vectors, true, tailMask(filters)); });
     });
   }
 

@@ -13,6 +13,8 @@ namespace {
 
 /// Above this error (Winograd.h) a method is not taken.
 constexpr double kMostError = 1e-5;
+/// Filters of a panel, the same for every target: so code for several CPUs shares the weights.
+constexpr int64_t kPanel = 32;
 /// What transformed weights may add to a model. Small maps with many channels have the largest weights
 /// and gain least, so a model with many of them is not blown up for little.
 constexpr int64_t kMostGrowth = 14 << 20;
@@ -117,7 +119,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   void runOnOperation() override {
     if (mode == "off" || vectorBits < 128)
       return;
-    lanes = vectorBits / 32;
+    lanes = std::min<int64_t>(vectorBits / 32, kPanel / 2);
     std::vector<Candidate> candidates;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (std::optional<Candidate> candidate = match(op))
@@ -221,7 +223,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
 
   int64_t extraBytes(const Candidate &c, int64_t tile) {
     int64_t raw = 9 * c.filters.channels * c.filters.filters;
-    return 4 * (countWinogradWeights(tile, c.filters.channels, c.filters.filters, 2 * lanes) - raw);
+    return 4 * (countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel) - raw);
   }
 
   std::vector<Choice> chooseAll(ArrayRef<Candidate> candidates) {
@@ -264,11 +266,10 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   // ---- the operation ----
 
   void rewrite(IRRewriter &rewriter, Candidate &c, int64_t tile) {
-    int64_t panel = 2 * lanes;
     Value weights;
     // Too coarse in float: the smaller tile, then the direct form.
     for (; tile >= 2 && !weights; tile -= 2)
-      weights = makeWeights(rewriter, c, tile, panel);
+      weights = makeWeights(rewriter, c, tile);
     tile += 2;
     if (!weights)
       return;
@@ -284,7 +285,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     schedule(c, tile, block, splits, rows);
     auto conv = cg::WinogradConvOp::create(
         rewriter, loc, TypeRange{type}, c.input, weights, ValueRange{}, init,
-        rewriter.getAffineMapArrayAttr({}), tile, c.low, panel, rows, block, splits);
+        rewriter.getAffineMapArrayAttr({}), tile, c.low, kPanel, lanes, rows, block, splits);
     Block *body = rewriter.createBlock(&conv.getEpilogue());
     body->addArgument(rewriter.getF32Type(), loc);
     cg::YieldOp::create(rewriter, loc, body->getArgument(0));
@@ -296,15 +297,15 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     }
   }
 
-  Value makeWeights(IRRewriter &rewriter, Candidate &c, int64_t tile, int64_t panel) {
+  Value makeWeights(IRRewriter &rewriter, Candidate &c, int64_t tile) {
     Attribute &packed = made[{c.constant.getValue(), tile}];
-    int64_t count = countWinogradWeights(tile, c.filters.channels, c.filters.filters, panel);
+    int64_t count = countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel);
     auto type = RankedTensorType::get({count}, rewriter.getF32Type());
     if (!packed) {
       AsmResourceBlob blob = HeapAsmResourceBlob::allocate(count * 4, 64);
       MutableArrayRef<float> data(reinterpret_cast<float *>(blob.getMutableData().data()), count);
-      packWinogradWeights(c.filters, tile, panel, data);
-      if (measureWinogradError(c.filters, tile, panel, data) > kMostError)
+      packWinogradWeights(c.filters, tile, kPanel, data);
+      if (measureWinogradError(c.filters, tile, kPanel, data) > kMostError)
         return {};
       packed = DenseResourceElementsAttr::get(type, "winograd", std::move(blob));
     }
@@ -318,7 +319,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     int64_t mostRows = std::max<int64_t>(1, (static_cast<int64_t>(numRegisters) - 3) / 2);
     int64_t bytes = matrices * c.filters.channels * 4;
     int64_t fit = std::clamp<int64_t>(cacheBytes / bytes, mostRows, 4 * mostRows);
-    int64_t panels = llvm::divideCeil(c.filters.filters, 2 * lanes);
+    int64_t panels = llvm::divideCeil(c.filters.filters, kPanel);
     int64_t blocks = llvm::divideCeil(tiles, fit);
     if (blocks > 1)
       blocks = llvm::alignTo(blocks, 2);

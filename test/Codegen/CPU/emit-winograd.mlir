@@ -23,7 +23,7 @@
 // CHECK-NOT: cg.winograd_conv
 func.func @conv(%x: memref<1x32x32x20xf32>, %w: memref<23040xf32>, %b: memref<24xf32>, %y: memref<1x32x32x24xf32>) {
   cg.winograd_conv ins(%x, %w : memref<1x32x32x20xf32>, memref<23040xf32>) extras(%b : memref<24xf32>) outs(%y : memref<1x32x32x24xf32>)
-      attributes {block = 28 : i64, extra_maps = [affine_map<(n, h, w, f) -> (f)>], low = array<i64: 1, 1>, panel = 32 : i64, rows = 14 : i64, splits = 1 : i64, tile = 4 : i64} {
+      attributes {block = 28 : i64, extra_maps = [affine_map<(n, h, w, f) -> (f)>], low = array<i64: 1, 1>, lanes = 16 : i64, panel = 32 : i64, rows = 14 : i64, splits = 1 : i64, tile = 4 : i64} {
   ^bb0(%v: f32, %c: f32):
     %0 = arith.addf %v, %c : f32
     %1 = math.absf %0 : f32

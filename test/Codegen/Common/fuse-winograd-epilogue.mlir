@@ -15,7 +15,7 @@
 #f = affine_map<(n, h, w, f) -> (f)>
 func.func @joined(%x: tensor<1x8x8x16xf32>, %w: tensor<9216xf32>, %b: tensor<16xf32>, %r: tensor<1x8x8x16xf32>, %e: tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32> {
   %y = cg.winograd_conv ins(%x, %w : tensor<1x8x8x16xf32>, tensor<9216xf32>) outs(%e : tensor<1x8x8x16xf32>)
-      attributes {block = 14 : i64, extra_maps = [], low = array<i64: 1, 1>, panel = 32 : i64, rows = 14 : i64, splits = 1 : i64, tile = 4 : i64} {
+      attributes {block = 14 : i64, extra_maps = [], low = array<i64: 1, 1>, lanes = 16 : i64, panel = 32 : i64, rows = 14 : i64, splits = 1 : i64, tile = 4 : i64} {
   ^bb0(%v: f32):
     cg.yield %v : f32
   } -> tensor<1x8x8x16xf32>
@@ -45,7 +45,7 @@ func.func @joined(%x: tensor<1x8x8x16xf32>, %w: tensor<9216xf32>, %b: tensor<16x
 #turned = affine_map<(n, h, w, f) -> (n, f, h, w)>
 func.func @apart(%x: tensor<1x8x8x16xf32>, %w: tensor<9216xf32>, %e: tensor<1x8x8x16xf32>, %t: tensor<1x16x8x8xf32>) -> tensor<1x16x8x8xf32> {
   %y = cg.winograd_conv ins(%x, %w : tensor<1x8x8x16xf32>, tensor<9216xf32>) outs(%e : tensor<1x8x8x16xf32>)
-      attributes {block = 14 : i64, extra_maps = [], low = array<i64: 1, 1>, panel = 32 : i64, rows = 14 : i64, splits = 1 : i64, tile = 4 : i64} {
+      attributes {block = 14 : i64, extra_maps = [], low = array<i64: 1, 1>, lanes = 16 : i64, panel = 32 : i64, rows = 14 : i64, splits = 1 : i64, tile = 4 : i64} {
   ^bb0(%v: f32):
     cg.yield %v : f32
   } -> tensor<1x8x8x16xf32>

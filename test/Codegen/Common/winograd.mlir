@@ -10,9 +10,9 @@
 // CHECK: cg.winograd_conv ins(%[[X]], %[[W]] : {{.*}}) attributes {{{.*}}low = array<i64: 1, 1>, panel = 32 : i64, {{.*}}tile = 4 : i64}
 // CHECK-NEXT: ^bb0(%[[V:.*]]: f32):
 // CHECK-NEXT: cg.yield %[[V]] : f32
-// Narrower registers: narrower panels, and fewer of them in a register tile.
+// Narrower registers: the same panels, fewer rows in a register tile.
 // F2-LABEL: @large
-// F2: cg.winograd_conv {{.*}}panel = 16 : i64, rows = 6 : i64, {{.*}}tile = 2 : i64}
+// F2: cg.winograd_conv {{.*}}lanes = 8 : i64, {{.*}}panel = 32 : i64, rows = 6 : i64, {{.*}}tile = 2 : i64}
 #w = affine_map<(n, h, w, f, i, j, c) -> (f, c, i, j)>
 #x = affine_map<(n, h, w, f, i, j, c) -> (n, h + i, w + j, c)>
 #y = affine_map<(n, h, w, f, i, j, c) -> (n, h, w, f)>
