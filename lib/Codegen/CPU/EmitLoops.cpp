@@ -1,6 +1,8 @@
 // onnxc-emit-loops: see Passes.td.
+#include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/Passes.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
 namespace onnxc {
@@ -39,13 +41,17 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
       rewriter.eraseOp(copy);
     }
 
-    VectorTarget target{vectorBits, numRegisters};
+    VectorTarget target{vectorBits, numRegisters, byteProducts};
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {
       if (!op.hasPureBufferSemantics()) {
         op.emitError("is not on buffers");
         return signalPassFailure();
+      }
+      if (vectorBits > 0 && isPackedDot(op)) {
+        emitPackedDot(rewriter, op, target);
+        continue;
       }
       LoopSchedule schedule = chooseLoopSchedule(op, target);
       if (succeeded(emitLoops(rewriter, op, schedule)))

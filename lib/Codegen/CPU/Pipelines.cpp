@@ -24,6 +24,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   if (options.optLevel == 0)
     return;
   // 2. Weights in the order of the register tiles; elementwise chains become single operations.
+  pm.addNestedPass<func::FuncOp>(createPackIntegerWeightsPass());
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
@@ -57,6 +58,7 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   EmitLoopsPassOptions loops;
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
+  loops.byteProducts = options.vectors.byteProducts;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -18,10 +18,23 @@ struct QuantizedOperand {
   bool isUnsigned = false;
   mlir::Value zero; // 0-d, one element, per row or column; null if it is zero
   bool zeroUnsigned = false;
+  mlir::ElementsAttr values = {}; // of `tensor` where it is constant
+  std::optional<llvm::SmallVector<int64_t>> zeroValues = {}; // where constant; {0} where absent
 };
 /// From an operator's operands; a constant zero point of zero counts as none.
 QuantizedOperand quantizedOperand(mlir::Value original, mlir::Value converted,
                                   mlir::Value originalZero, mlir::Value convertedZero);
+
+/// Constant weights become signed and the operand they meet unsigned, both by moving values and zero
+/// point by 128: machines multiply bytes of these kinds.
+void normalizeSigns(TensorBuilder &b, QuantizedOperand &x, QuantizedOperand &weights);
+/// Sums of constant weights, as stored, over all axes but `axis`; empty if they are not constant.
+llvm::SmallVector<int32_t> sumWeights(const QuantizedOperand &weights, int64_t axis);
+/// Constant weights as bytes; false if their data is not there.
+bool readWeights(mlir::ElementsAttr values, llvm::SmallVectorImpl<int8_t> &bytes);
+/// A constant tensor of bytes.
+mlir::ElementsAttr makeWeights(llvm::ArrayRef<int64_t> shape, mlir::Type elem,
+                               llvm::ArrayRef<int8_t> bytes);
 
 /// numpy.matmul of the values less their zero points, in i32. Zero points of the left side are
 /// per row, of the right side per column.
