@@ -38,6 +38,8 @@ class SessionOptions:
         self.inter_op_num_threads = 0  # nodes run one after another, as with ORT_SEQUENTIAL
         self.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
         self.execution_mode = ExecutionMode.ORT_SEQUENTIAL
+        self.enable_profiling = False  # see InferenceSession.end_profiling
+        self.profile_file_prefix = "onnxc_profile"
         self.use_deterministic_compute = True  # results are always reproducible
         self.enable_cpu_mem_arena = True
         self.enable_mem_pattern = True
@@ -51,8 +53,6 @@ class SessionOptions:
     def __setattr__(self, name, value):
         if name == "execution_mode" and value != ExecutionMode.ORT_SEQUENTIAL:
             raise Unsupported("execution_mode: nodes run one after another, each on several threads")
-        if name == "enable_profiling" and value:
-            raise Unsupported("enable_profiling: profiling is not supported")
         if name == "optimized_model_filepath" and value:
             raise Unsupported("optimized_model_filepath: use onnxc.compile to keep the compiled model")
         if name == "intra_op_num_threads" and (not isinstance(value, int) or value < 0):
@@ -62,7 +62,6 @@ class SessionOptions:
         super().__setattr__(name, value)
 
     # What cannot be set; as ONNX Runtime reads when it is not.
-    enable_profiling = False
     optimized_model_filepath = ""
 
     def add_free_dimension_override_by_name(self, dim_name, dim_value):

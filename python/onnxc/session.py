@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import warnings
 
 from . import _onnxc, _values
@@ -54,7 +55,7 @@ class InferenceSession:
             raise Unsupported(f"InferenceSession has no argument '{next(iter(kwargs))}'")
         _check_providers(providers, provider_options)
         self._sess_options = sess_options if sess_options is not None else SessionOptions()
-        threads = self._sess_options.intra_op_num_threads
+        arguments = self._sess_options.intra_op_num_threads, bool(self._sess_options.enable_profiling)
         model = path_or_bytes
         if hasattr(model, "SerializeToString"):
             model = model.SerializeToString()
@@ -72,15 +73,15 @@ class InferenceSession:
             if self._sess_options._dims:
                 raise Unsupported("the model is compiled already: dimensions can't be overridden any more")
             open_ = _onnxc.Session.from_bytes if isinstance(model, bytes) else _onnxc.Session
-            self._session = open_(model, threads)
+            self._session = open_(model, *arguments)
         else:
             options = self._sess_options.compile_options()
             folder = self._sess_options._config.get("onnxc.cache_dir")
             if folder:
-                self._session = _onnxc.Session(cached(model, folder, options), threads)
+                self._session = _onnxc.Session(cached(model, folder, options), *arguments)
             else:
                 self._session = compile_to_memory_mapped(
-                    model, lambda path: _onnxc.Session(path, threads), options
+                    model, lambda path: _onnxc.Session(path, *arguments), options
                 )
         self._inputs = self._session.inputs
         self._outputs = self._session.outputs
@@ -114,6 +115,31 @@ class InferenceSession:
 
     def get_session_options(self):
         return self._sess_options
+
+    def end_profiling(self):
+        """Writes what the runs since the last call took, for chrome://tracing, and returns the file's name.
+
+        With SessionOptions.enable_profiling. The file is <profile_file_prefix>_<date>_<time>.json and has an event for
+        each run and for each part of it, with the names of the ONNX nodes that the part computes.
+        """
+        if not self._sess_options.enable_profiling:
+            raise InvalidArgument("end_profiling: SessionOptions.enable_profiling was not set")
+        trace = self._session.take_profile()
+        base = time.strftime(self._sess_options.profile_file_prefix + "_%Y-%m-%d_%H-%M-%S")
+        name = base + ".json"
+        count = 0
+        while os.path.exists(name):
+            count += 1
+            name = f"{base}_{count}.json"
+        with open(name, "x", encoding="utf-8") as file:
+            file.write(trace)
+        return name
+
+    def get_profiling_start_time_ns(self):
+        """The time on the monotonic clock from which the profile's times count."""
+        if not self._sess_options.enable_profiling:
+            raise InvalidArgument("get_profiling_start_time_ns: SessionOptions.enable_profiling was not set")
+        return self._session.profile_start
 
     def _run(self, output_names, feed, run_options, buffers=None):
         if not isinstance(feed, dict):

@@ -41,9 +41,10 @@ void raise(const Error &error) {
   PyErr_SetString(type.ptr(), error.what());
 }
 
-SessionOptions makeOptions(int threads) {
+SessionOptions makeOptions(int threads, bool profile) {
   SessionOptions options;
   options.threads = threads;
+  options.profile = profile;
   return options;
 }
 
@@ -123,24 +124,26 @@ NB_MODULE(_onnxc, m) {
   nb::class_<Session>(m, "Session")
       .def(
           "__init__",
-          [](Session *self, const std::string &path, int threads) {
+          [](Session *self, const std::string &path, int threads, bool profile) {
             nb::gil_scoped_release release;
-            new (self) Session(path, makeOptions(threads));
+            new (self) Session(path, makeOptions(threads, profile));
           },
-          "path"_a, "threads"_a = 0)
+          "path"_a, "threads"_a = 0, "profile"_a = false)
       .def_static(
           "from_bytes",
-          [](nb::bytes data, int threads) {
+          [](nb::bytes data, int threads, bool profile) {
             const void *bytes = data.data();
             size_t size = data.size();
             nb::gil_scoped_release release;
-            return Session(bytes, size, makeOptions(threads));
+            return Session(bytes, size, makeOptions(threads, profile));
           },
-          "data"_a, "threads"_a = 0)
+          "data"_a, "threads"_a = 0, "profile"_a = false)
       .def_prop_ro("inputs", &Session::inputs)
       .def_prop_ro("outputs", &Session::outputs)
       .def_prop_ro("metadata", &Session::metadata)
       .def_prop_ro("metadata_json", &Session::metadataJson)
+      .def("take_profile", &Session::takeProfile)
+      .def_prop_ro("profile_start", &Session::profileStart)
       .def("run", run, "names"_a, "values"_a, "output_names"_a = nb::none(),
            "buffers"_a = nb::none(), "options"_a = nb::none());
 

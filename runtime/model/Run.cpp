@@ -52,6 +52,7 @@ void runRange(void *arg, int64_t begin, int64_t end) {
 void runModel(onnxc_ctx *ctx) {
   takeInputs(ctx);
   int32_t code = onnxc_generated_main(ctx);
+  onnxc_begin_region(ctx, -1);
   if (code != 0)
     failWith(ctx, ONNXC_RUNTIME_ERROR, "the model ended with code %d", code);
   finishOutputs(ctx);
@@ -87,6 +88,11 @@ void onnxc_check(onnxc_ctx *ctx, int32_t ok, const char *message) {
 void onnxc_cancel_point(onnxc_ctx *ctx) {
   if (ctx->options && ctx->options->cancel && *ctx->options->cancel)
     failWith(ctx, ONNXC_CANCELLED, "the run was cancelled");
+}
+
+void onnxc_begin_region(onnxc_ctx *ctx, int32_t region) {
+  if (ctx->profile)
+    ctx->profile(ctx->options->profile_user, region);
 }
 
 void *onnxc_arena(onnxc_ctx *ctx) { return ctx->arena; }
@@ -159,6 +165,9 @@ onnxc_status run(onnxc_instance *instance, const onnxc_value *inputs, onnxc_valu
   ctx->inputValues = inputs;
   ctx->outputValues = outputs;
   ctx->options = options;
+  // A caller that was built before profiles were has shorter options.
+  bool hasProfile = options && options->struct_size >= sizeof(onnxc_run_options);
+  ctx->profile = hasProfile ? options->profile : nullptr;
   ctx->status = ONNXC_OK;
   ctx->error[0] = 0;
   startOutputs(ctx);
@@ -193,5 +202,7 @@ extern "C" __attribute__((visibility("default"))) const onnxc_model *onnxc_model
   model.destroy = destroy;
   model.run = run;
   model.last_error = lastError;
+  model.regions = desc.regions;
+  model.num_regions = static_cast<int32_t>(desc.num_regions);
   return &model;
 }

@@ -63,6 +63,7 @@ struct onnxc_ctx {
   const onnxc_value *inputValues;
   onnxc_value *outputValues;
   const onnxc_run_options *options;
+  void (*profile)(void *user, int32_t region); // of options; null: none is wanted
   int32_t status; // of the run; the first failure stays
   char failLock;
   jmp_buf runStart;

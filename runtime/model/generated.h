@@ -33,6 +33,8 @@ typedef struct onnxc_model_desc {
   const onnxc_arg_desc *inputs, *outputs;
   int64_t arena_bytes;
   int64_t arena_align; /* a power of two; 0 means 64 */
+  const onnxc_region *regions;
+  int64_t num_regions;
 } onnxc_model_desc;
 
 /* ---- defined by generated code ---- */
@@ -59,6 +61,8 @@ void onnxc_set_output(onnxc_ctx *ctx, int32_t index, int32_t rank, const int64_t
 void onnxc_check(onnxc_ctx *ctx, int32_t ok, const char *message);
 /* Ends the run if its caller has cancelled it. */
 void onnxc_cancel_point(onnxc_ctx *ctx);
+/* A region begins, for the caller's profile if it wants one. */
+void onnxc_begin_region(onnxc_ctx *ctx, int32_t region);
 void onnxc_call_kernel(onnxc_ctx *ctx, onnxc_kernel_fn kernel, const onnxc_attrs *attrs,
                        int32_t num_in, const onnxc_tensor *in, int32_t num_out, onnxc_tensor *out);
 

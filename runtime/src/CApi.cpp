@@ -4,6 +4,7 @@
 #include "Types.h"
 #include "onnxc/runtime/session.h"
 
+#include <cstddef>
 #include <new>
 
 using namespace onnxc;
@@ -38,11 +39,13 @@ SessionOptions convert(const onnxc_session_options *options) {
   SessionOptions result;
   if (!options)
     return result;
-  require(options->struct_size >= sizeof(onnxc_session_options),
+  require(options->struct_size >= offsetof(onnxc_session_options, profile),
           "onnxc_session_options::struct_size is not set");
   result.threads = options->threads;
   result.parallelFor = options->parallel_for;
   result.parallelForUser = options->parallel_for_user;
+  if (options->struct_size >= sizeof(onnxc_session_options))
+    result.profile = options->profile != 0;
   return result;
 }
 
@@ -72,6 +75,7 @@ std::vector<InfoStorage> convert(const std::vector<ValueInfo> &infos) {
 struct onnxc_session {
   Session session;
   std::vector<InfoStorage> inputs, outputs;
+  std::string profile;
 
   template <typename... Args>
   explicit onnxc_session(Args &&...args)
@@ -118,6 +122,14 @@ const onnxc_value_info *onnxc_session_output(const onnxc_session *s, size_t inde
 }
 const char *onnxc_session_metadata(const onnxc_session *s) {
   return s->session.metadataJson().c_str();
+}
+
+onnxc_status onnxc_session_profile(onnxc_session *session, const char **json) {
+  return guarded([&] {
+    require(session && json, "session and json must not be NULL");
+    session->profile = session->session.takeProfile();
+    *json = session->profile.c_str();
+  });
 }
 
 onnxc_status onnxc_session_run(onnxc_session *session, size_t numInputs,

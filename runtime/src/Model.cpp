@@ -1,6 +1,7 @@
 #include "Model.h"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -112,7 +113,7 @@ void LoadedModel::open(const std::string &file) {
   auto entry = reinterpret_cast<onnxc_model_entry_fn>(dlsym(handle, ONNXC_MODEL_ENTRY));
   model = entry ? entry(ONNXC_ABI_VERSION) : nullptr;
   if (model && model->abi_version == ONNXC_ABI_VERSION &&
-      model->struct_size >= sizeof(onnxc_model) && model->metadata)
+      model->struct_size >= offsetof(onnxc_model, regions) && model->metadata)
     return;
   dlclose(handle);
   if (!entry)

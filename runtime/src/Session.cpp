@@ -4,11 +4,13 @@
 #include "Check.h"
 #include "Metadata.h"
 #include "Model.h"
+#include "Profile.h"
 #include "Types.h"
 #include "onnxc/runtime/thread_pool.h"
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 using namespace onnxc;
@@ -41,6 +43,7 @@ struct Session::Impl {
   ParsedMetadata parsed;
   std::unordered_map<std::string_view, size_t> inputIndex, outputIndex;
   onnxc_host host{};
+  std::optional<Profile> profile;
   // Set once a run has used the pool, so that later runs wake its workers early.
   std::atomic<bool> isParallel{false};
   std::mutex mutex;
@@ -63,6 +66,12 @@ struct Session::Impl {
     for (size_t i = 0; i < parsed.outputs.size(); ++i)
       outputIndex.emplace(parsed.outputs[i].name, i);
 
+    if (options.profile) {
+      if (model->struct_size < sizeof(onnxc_model))
+        throw Error(ErrorCode::Unsupported,
+                    model.name() + ": compiled by a version without profiling; compile the model again");
+      profile.emplace();
+    }
     host.struct_size = sizeof host;
     host.user = this;
     host.allocate_output = allocateOutput;
@@ -177,6 +186,9 @@ struct Session::Impl {
     {
       ThreadPool::Run scope(ThreadPool::process(), maxThreads(),
                             isParallel.load(std::memory_order_relaxed));
+      std::optional<Profile::Run> record;
+      if (profile)
+        record.emplace(*profile, abiOptions);
       status = model->run(lease.instance, in.data(), out.data(), &abiOptions);
     }
     if (status != ONNXC_OK) {
@@ -195,6 +207,12 @@ struct Session::Impl {
       else
         outputs[i] = Value::copy(out[i]);
     }
+  }
+
+  Profile &requireProfile() {
+    if (!profile)
+      throw Error(ErrorCode::InvalidArgument, "the session was opened without profiling");
+    return *profile;
   }
 
   /// The fed values in the model's order.
@@ -249,6 +267,9 @@ const std::vector<ValueInfo> &Session::outputs() const { return impl->parsed.out
 const ModelMetadata &Session::metadata() const { return impl->parsed.model; }
 const std::string &Session::metadataJson() const { return impl->json; }
 const SessionOptions &Session::options() const { return impl->options; }
+
+std::string Session::takeProfile() { return impl->requireProfile().take(*impl->model.operator->()); }
+int64_t Session::profileStart() const { return impl->requireProfile().startNs(); }
 
 void Session::run(const std::vector<Value> &inputs, std::vector<Value> &outputs,
                   const RunOptions *options) {

@@ -1,8 +1,8 @@
 // A fork-join pool for short regions. Callers publish a job in one of 64 slots and
 // work on it themselves; workers that see it help and steal from one another's
 // ranges. A caller never waits for a worker that has not entered, so a busy
-// machine costs little. Workers spin for a short time while a run is active, then
-// park on a futex.
+// machine costs little. Workers spin for a short time after the last work that they
+// found, across the ends of runs too, then park on a futex.
 #include "onnxc/runtime/thread_pool.h"
 
 #include <algorithm>
@@ -27,6 +27,8 @@ namespace {
 constexpr double serialBelowNs = 5000;
 // Waking a parked worker costs the caller a system call and takes 5-30 us.
 constexpr double wakeAboveNs = 25000;
+// Where runs follow each other closely, a worker that is woken once stays awake.
+constexpr double wakeInSeriesAboveNs = 7000;
 constexpr double chunkNs = 4000;
 constexpr int chunksPerThread = 4;
 // A worker that finds its clock jump this far was descheduled: it is in a rival's way.
@@ -121,6 +123,8 @@ struct ThreadPool::Impl {
   alignas(64) std::atomic<uint32_t> epoch{0};     // the futex that workers park on
   alignas(64) std::atomic<int> sleepers{0};
   alignas(64) std::atomic<int> activeRuns{0};
+  std::atomic<int64_t> lastRunEnd{0};
+  std::atomic<bool> inSeries{false}; // the last run began soon after the one before it
   std::atomic<int> callerCpu{-1};
   std::atomic<bool> stop{false};
   std::atomic<int> started{0};
@@ -205,10 +209,7 @@ struct ThreadPool::Impl {
     return false;
   }
 
-  bool maySpin() const {
-    int runs = activeRuns.load(std::memory_order_relaxed);
-    return runs > 0 && runs < size;
-  }
+  bool maySpin() const { return activeRuns.load(std::memory_order_relaxed) < size; }
 
   /// Looks for work for a short time; true if it did some.
   bool spinForWork() {
@@ -322,7 +323,8 @@ struct ThreadPool::Impl {
     if (insideRegion || total < serialBelowNs || helpers <= 0 || (slot = takeSlot()) < 0)
       return body(arg, 0, n);
 
-    bool wakeParked = total >= wakeAboveNs;
+    bool wakeParked =
+        total >= (inSeries.load(std::memory_order_relaxed) ? wakeInSeriesAboveNs : wakeAboveNs);
     if (wakeParked)
       startWorkers(helpers * runs);
     Job &job = jobs[slot];
@@ -392,9 +394,14 @@ void ThreadPool::parallelFor(int64_t n, double costNs, Body body, void *arg, int
 
 ThreadPool::Run::Run(ThreadPool &pool, int maxThreads, bool wakeEarly) : pool(pool) {
   int runs = pool.impl->activeRuns.fetch_add(1) + 1;
+  int64_t pause = nowNs() - pool.impl->lastRunEnd.load(std::memory_order_relaxed);
+  pool.impl->inSeries.store(pause < pool.impl->spin, std::memory_order_relaxed);
   int helpers = std::min(maxThreads - 1, pool.impl->size - runs);
   if (wakeEarly && helpers > 0)
     pool.impl->wake(helpers);
 }
 
-ThreadPool::Run::~Run() { pool.impl->activeRuns.fetch_sub(1); }
+ThreadPool::Run::~Run() {
+  pool.impl->lastRunEnd.store(nowNs(), std::memory_order_relaxed);
+  pool.impl->activeRuns.fetch_sub(1);
+}

@@ -35,11 +35,12 @@ Running:
   --threads <n>         the most threads; default: all that the process may use
   --repeat <n>          runs n times and prints the latency
   --warmup <n>          runs before those; default 1 with --repeat
+  --profile <file>      saves what each part of the model took (a Chrome trace, JSON), runs for warming up left out
   -O<n>, --march <cpu>, --option <key=value>   for compiling a model.onnx
 )";
 
 struct Arguments {
-  std::string model, inputFolder, outputFolder, format = "pb";
+  std::string model, inputFolder, outputFolder, profile, format = "pb";
   llvm::StringMap<std::string> inputs;
   llvm::StringMap<int64_t> dims;
   std::vector<std::string> compileOptions;
@@ -95,6 +96,8 @@ bool parse(int argc, char **argv, Arguments &args) {
       args.outputFolder = value.str();
     else if (name == "--format" && (value == "pb" || value == "npy"))
       args.format = value.str();
+    else if (name == "--profile")
+      args.profile = value.str();
     else if (name == "--threads")
       number(args.threads);
     else if (name == "--repeat")
@@ -202,6 +205,21 @@ int saveOutputs(const Arguments &args, onnxc_session *session,
   return 0;
 }
 
+int saveProfile(const Arguments &args, onnxc_session *session) {
+  const char *json;
+  if (onnxc_session_profile(session, &json) != ONNXC_OK)
+    return fail(onnxc_last_error());
+  std::error_code error;
+  llvm::raw_fd_ostream os(args.profile, error);
+  if (!error) {
+    os << json;
+    os.close();
+    error = os.error();
+    os.clear_error();
+  }
+  return error ? fail("cannot write " + args.profile + ": " + error.message()) : 0;
+}
+
 int run(const Arguments &args, onnxc_session *session) {
   size_t numInputs = onnxc_session_num_inputs(session);
   size_t numOutputs = onnxc_session_num_outputs(session);
@@ -230,6 +248,10 @@ int run(const Arguments &args, onnxc_session *session) {
   for (int i = -warmup; i < runs; ++i) {
     onnxc_result_free(result);
     std::fill(outputs.begin(), outputs.end(), onnxc_value{});
+    const char *dropped;
+    if (i == 0 && warmup > 0 && !args.profile.empty() &&
+        onnxc_session_profile(session, &dropped) != ONNXC_OK)
+      return fail(onnxc_last_error());
     auto begin = std::chrono::steady_clock::now();
     if (onnxc_session_run(session, numInputs, names.data(), inputs.data(), numOutputs, nullptr,
                           outputs.data(), nullptr, &result) != ONNXC_OK)
@@ -248,6 +270,8 @@ int run(const Arguments &args, onnxc_session *session) {
       llvm::outs() << "\n";
     }
   onnxc_result_free(result);
+  if (status == 0 && !args.profile.empty())
+    status = saveProfile(args, session);
   if (status == 0 && args.repeat)
     printLatency(times);
   return status;
@@ -267,6 +291,7 @@ int onnxc::runMain(int argc, char **argv) {
   onnxc_session_options options{};
   options.struct_size = sizeof options;
   options.threads = args.threads;
+  options.profile = !args.profile.empty();
   onnxc_session *session = openModel(args.model, args.compileOptions, options);
   if (!session)
     return 1;

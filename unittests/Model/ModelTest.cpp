@@ -62,7 +62,7 @@ extern "C" {
 
 const onnxc_model *onnxc_model_entry(uint32_t abi);
 
-const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 5, 5, kInputs, kOutputs, 4096, 128};
+const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 5, 5, kInputs, kOutputs, 4096, 128, nullptr, 0};
 
 int32_t onnxc_generated_main(onnxc_ctx *ctx) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(onnxc_arena(ctx)) % 128, 0u);

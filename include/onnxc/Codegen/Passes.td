@@ -121,6 +121,15 @@ def BuildEntryPass : Pass<"onnxc-build-entry", "::mlir::ModuleOp"> {
   let dependentDialects = ["::onnxc::rt::RtDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
+def MarkRegionsPass : Pass<"onnxc-mark-regions", "::mlir::ModuleOp"> {
+  let summary = "Puts a profiling mark before each loop nest, kernel call and copy of the entry";
+  let description = [{
+    The module attribute `onnxc.regions` lists, for each mark, the ONNX nodes behind the region's operations
+    (from their locations) and whether it is parallel. A mark costs a call when nobody profiles.
+  }];
+  let dependentDialects = ["::onnxc::rt::RtDialect"];
+}
+
 def OutlineKernelsPass : Pass<"onnxc-outline-kernels", "::mlir::ModuleOp"> {
   let summary = "Moves loop nests into functions of their own";
   let description = [{

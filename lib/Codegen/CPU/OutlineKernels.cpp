@@ -1,6 +1,7 @@
 // onnxc-outline-kernels: see Passes.td. A kernel takes the address of each buffer, what is
 // dynamic of its shape, and scalars; addresses whose buffers are known to be disjoint are
 // marked noalias, so LLVM needs no run-time checks.
+#include "Kernels.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
 
@@ -13,6 +14,24 @@ namespace onnxc {
 #include "onnxc/Codegen/Passes.h.inc"
 
 using namespace mlir;
+
+bool isKernel(Operation *loop) {
+  if (!isa<scf::ForOp, scf::ForallOp>(loop))
+    return false;
+  for (Type type : loop->getResultTypes())
+    if (isa<BaseMemRefType>(type))
+      return false;
+  bool parallel = isa<scf::ForallOp>(loop);
+  return !loop->walk([&](Operation *op) {
+            if (isa<func::CallOp>(op) ||
+                (isa_and_nonnull<rt::RtDialect>(op->getDialect()) &&
+                 !isa<rt::ArenaOp, rt::WeightOp>(op)) ||
+                (!parallel && isa<memref::AllocOp, memref::DeallocOp>(op)))
+              return WalkResult::interrupt();
+            return WalkResult::advance();
+          }).wasInterrupted();
+}
+
 namespace {
 
 /// Estimated nanoseconds of an operation and what it holds.
@@ -69,7 +88,7 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
 
   void visit(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (isa<scf::ForOp, scf::ForallOp>(op) && isKernel(&op)) {
+      if (isKernel(&op)) {
         outline(&op);
         continue;
       }
@@ -77,22 +96,6 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
         for (Block &inner : region)
           visit(inner);
     }
-  }
-
-  /// Only computation inside: nothing that talks to the runtime, and no buffers handed on.
-  bool isKernel(Operation *loop) {
-    for (Type type : loop->getResultTypes())
-      if (isa<BaseMemRefType>(type))
-        return false;
-    bool parallel = isa<scf::ForallOp>(loop);
-    return !loop->walk([&](Operation *op) {
-              if (isa<func::CallOp>(op) ||
-                  (isa_and_nonnull<rt::RtDialect>(op->getDialect()) &&
-                   !isa<rt::ArenaOp, rt::WeightOp>(op)) ||
-                  (!parallel && isa<memref::AllocOp, memref::DeallocOp>(op)))
-                return WalkResult::interrupt();
-              return WalkResult::advance();
-            }).wasInterrupted();
   }
 
   void outline(Operation *loop) {

@@ -71,6 +71,7 @@ void buildBufferPipeline(OpPassManager &pm, const CodegenOptions &) {
 
 void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 1. Small functions, spread over modules that are compiled at the same time.
+  pm.addPass(createMarkRegionsPass());
   pm.addPass(createOutlineKernelsPass());
   PartitionPassOptions partition;
   pm.addPass(createPartitionPass(partition));

@@ -203,6 +203,17 @@ struct ParallelForLowering : RtPattern<rt::ParallelForOp> {
   }
 };
 
+struct RegionLowering : RtPattern<rt::RegionOp> {
+  using RtPattern::RtPattern;
+  LogicalResult matchAndRewrite(rt::RegionOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    RtBuilder x(rewriter, op);
+    x.call("onnxc_begin_region", x.voidType(), {x.context, x.constant(x.i32, op.getIndex())});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct AssertLowering : RtPattern<rt::AssertOp> {
   using RtPattern::RtPattern;
   LogicalResult matchAndRewrite(rt::AssertOp op, OpAdaptor adaptor,
@@ -220,7 +231,7 @@ struct AssertLowering : RtPattern<rt::AssertOp> {
 void populateRtToLLVMPatterns(const LLVMTypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<InputLowering, OutputLowering, SetOutputLowering, ArenaLowering, WeightLowering,
                AllocLowering, DeallocLowering, AsPtrLowering, AsMemRefLowering,
-               ParallelForLowering, AssertLowering>(converter);
+               ParallelForLowering, RegionLowering, AssertLowering>(converter);
   populateRtKernelToLLVMPatterns(converter, patterns);
 }
 

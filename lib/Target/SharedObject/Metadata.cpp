@@ -249,13 +249,31 @@ LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, const TargetSp
   };
   std::string inputs = signature("onnxc.inputs", "desc_inputs");
   std::string outputs = signature("onnxc.outputs", "desc_outputs");
+  auto regions = module->getAttrOfType<ArrayAttr>("onnxc.regions");
+  int64_t numRegions = regions ? regions.size() : 0;
+  auto regionType = LLVM::LLVMStructType::getLiteral(context, {pointer, i32});
+  if (numRegions) {
+    SmallVector<std::string> names;
+    for (auto region : regions.getAsRange<DictionaryAttr>())
+      names.push_back(bytes(region.getAs<StringAttr>("nodes").getValue()));
+    auto type = LLVM::LLVMArrayType::get(regionType, numRegions);
+    built(type, "desc_regions", LLVM::Linkage::Private, [&]() -> Value {
+      Value all = LLVM::UndefOp::create(b, loc, type);
+      for (auto [i, region] : llvm::enumerate(regions.getAsRange<DictionaryAttr>())) {
+        auto at = static_cast<int64_t>(i);
+        all = insert(all, address(names[i]), {at, 0});
+        all = insert(all, constant(i32, region.getAs<BoolAttr>("parallel").getValue()), {at, 1});
+      }
+      return all;
+    });
+  }
   std::string json = bytes(metadata);
   auto count = [&](StringRef name) {
     auto values = module->getAttrOfType<ArrayAttr>(name);
     return values ? static_cast<int64_t>(values.size()) : 0;
   };
   auto descType = LLVM::LLVMStructType::getLiteral(
-      context, {pointer, i64, i32, i32, pointer, pointer, i64, i64});
+      context, {pointer, i64, i32, i32, pointer, pointer, i64, i64, pointer, i64});
   auto desc = built(descType, "onnxc_generated_desc", LLVM::Linkage::External, [&]() -> Value {
     Value all = LLVM::UndefOp::create(b, loc, descType);
     all = insert(all, address(json), {0});
@@ -266,6 +284,8 @@ LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, const TargetSp
     all = insert(all, address(outputs), {5});
     all = insert(all, constant(i64, number(module, "onnxc.arena_bytes")), {6});
     all = insert(all, constant(i64, 64), {7});
+    all = insert(all, address(numRegions ? "desc_regions" : ""), {8});
+    all = insert(all, constant(i64, numRegions), {9});
     return all;
   });
   desc.setVisibility_(LLVM::Visibility::Hidden);

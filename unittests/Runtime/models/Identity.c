@@ -41,7 +41,7 @@ enum { numArgs = sizeof args / sizeof *args };
 #define VALUES "[" TYPES(JSON) OTHERS(OTHER_JSON) LAST(LAST_JSON) "]"
 static const char metadata[] = "{\"abi\": 1, \"inputs\": " VALUES ", \"outputs\": " VALUES "}";
 const onnxc_model_desc onnxc_generated_desc = {
-    metadata, sizeof metadata - 1, numArgs, numArgs, args, args, 0, 0};
+    metadata, sizeof metadata - 1, numArgs, numArgs, args, args, 0, 0, 0, 0};
 
 int32_t onnxc_generated_main(onnxc_ctx *ctx) {
   for (int32_t i = 0; i < numArgs; ++i)

@@ -86,7 +86,17 @@ typedef struct onnxc_run_options {
   size_t struct_size;
   void *run_user;                 /* passed to allocate_output */
   const volatile int32_t *cancel; /* non-zero ends the run at the next node */
+  /* If set, called on the run's thread when a region begins (an index into
+   * onnxc_model::regions; the one before has ended then), and with -1 at the end of the last. */
+  void (*profile)(void *profile_user, int32_t region);
+  void *profile_user;
 } onnxc_run_options;
+
+/* A part of the generated code that is timed by itself: a kernel, a loop nest, a copy. */
+typedef struct onnxc_region {
+  const char *nodes; /* "<OpType>:<node name>" of the ONNX nodes that it computes, separated by '\n' */
+  int32_t parallel;  /* 1 if it may run on several threads */
+} onnxc_region;
 
 typedef struct onnxc_instance onnxc_instance;
 
@@ -111,6 +121,8 @@ typedef struct onnxc_model {
                       const onnxc_run_options *options);
   /* Of this instance's last failed run; NULL: of the last failed create on this thread. */
   const char *(*last_error)(const onnxc_instance *);
+  const onnxc_region *regions; /* in the order of the code; one in a loop begins many times */
+  int32_t num_regions;
 } onnxc_model;
 
 /* NULL if the model was built for another ABI version. */

@@ -24,6 +24,7 @@ typedef struct onnxc_session_options {
   void (*parallel_for)(void *user, void (*body)(void *arg, int64_t begin, int64_t end), void *arg,
                        int64_t n, double cost);
   void *parallel_for_user;
+  int32_t profile; /* not 0: runs are timed, for onnxc_session_profile */
 } onnxc_session_options;
 
 /* All pointers belong to the session. */
@@ -58,6 +59,10 @@ ONNXC_API const onnxc_value_info *onnxc_session_input(const onnxc_session *sessi
 ONNXC_API const onnxc_value_info *onnxc_session_output(const onnxc_session *session, size_t index);
 /* JSON, terminated; belongs to the session. */
 ONNXC_API const char *onnxc_session_metadata(const onnxc_session *session);
+
+/* What the runs took that have ended since the last call, JSON in the format of chrome://tracing, with
+ * an event for each part of the model. Belongs to the session until the next call. */
+ONNXC_API onnxc_status onnxc_session_profile(onnxc_session *session, const char **json);
 
 /* Runs the model on num_inputs values, named, in any order. outputs receives num_outputs
  * values named by output_names, or, with output_names == NULL, all in the model's order

@@ -60,6 +60,8 @@ struct SessionOptions {
   void (*parallelFor)(void *user, void (*body)(void *arg, int64_t begin, int64_t end), void *arg,
                       int64_t n, double costNs) = nullptr;
   void *parallelForUser = nullptr;
+  /// Times each region of each run; see Session::takeProfile.
+  bool profile = false;
 };
 
 /// Options of one run; may be shared by runs that are to be ended together.
@@ -102,6 +104,14 @@ public:
   /// The metadata as stored in the model (JSON, see docs/runtime.md).
   const std::string &metadataJson() const;
   const SessionOptions &options() const;
+
+  /// What the runs took that have ended since the last call, as JSON in the format of
+  /// chrome://tracing: an event for each run ("cat": "Session") and each region of it ("cat": "Node", with the
+  /// names and types of the ONNX nodes that it computes). Times are in microseconds since
+  /// profileStart(). Throws InvalidArgument without SessionOptions::profile.
+  std::string takeProfile();
+  /// Nanoseconds on the monotonic clock.
+  int64_t profileStart() const;
 
   /// Runs with inputs by name; returns the outputs named, or all in the model's
   /// order. Numeric tensors own memory that the model wrote to directly.

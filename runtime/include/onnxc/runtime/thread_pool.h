@@ -53,8 +53,8 @@ public:
         const_cast<void *>(static_cast<const void *>(&body)), maxThreads);
   }
 
-  /// Surrounds one run of a model. Workers stay awake between regions only while
-  /// a run is active, and share themselves out among concurrent runs. With
+  /// Surrounds one run of a model. Workers share themselves out among concurrent runs, and
+  /// where runs follow each other closely they stay awake between them. With
   /// `wakeEarly` they are woken now, ahead of the first region.
   class ONNXC_API Run {
   public:

@@ -123,6 +123,13 @@ def Rt_DeallocOp : Rt_Op<"dealloc"> {
   let assemblyFormat = "$buffer attr-dict `:` type($buffer)";
 }
 
+def Rt_RegionOp : Rt_Op<"region", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Tells a profiler that a region of the model begins";
+  let description = [{`index` is the region's place in the module attribute `onnxc.regions`.}];
+  let arguments = (ins I32Attr:$index);
+  let assemblyFormat = "$index attr-dict";
+}
+
 //===----------------------------------------------------------------------===//
 // Outlined loop nests
 //===----------------------------------------------------------------------===//
