@@ -48,6 +48,11 @@ bool shouldFuse(OpOperand *operand) {
 /// Whether `value` is a product's result, or elementwise work on one.
 bool comesFromProduct(Value value) {
   for (int depth = 0; depth < 8; ++depth) {
+    while (Operation *view = value.getDefiningOp()) {
+      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(view))
+        break;
+      value = view->getOperand(0);
+    }
     auto op = value.getDefiningOp<linalg::LinalgOp>();
     if (!op)
       return false;
