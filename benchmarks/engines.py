@@ -1,8 +1,9 @@
 """onnxc and its peers behind one interface, and the measurements that need a fresh process.
 
-load(model, threads) gives a function that runs a feed and returns the list of outputs.
+load(model, threads, feed) gives a function that runs a feed and returns the list of outputs.
 """
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 
-def loadOnnxc(model, threads):
+def loadOnnxc(model, threads, feed):
     import onnxc
 
     options = onnxc.SessionOptions()
@@ -23,7 +24,7 @@ def loadOnnxc(model, threads):
     return lambda feed: session.run(None, feed)
 
 
-def loadOnnxruntime(model, threads):
+def loadOnnxruntime(model, threads, feed):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -33,11 +34,16 @@ def loadOnnxruntime(model, threads):
     return lambda feed: session.run(None, feed)
 
 
-def loadOpenvino(model, threads):
+def loadOpenvino(model, threads, feed):
     import openvino
 
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-    compiled = openvino.Core().compile_model(str(model), "CPU", config)
+    core = openvino.Core()
+    try:
+        compiled = core.compile_model(str(model), "CPU", config)
+    except RuntimeError:  # some models it can only read with all sizes known
+        shapes = [(name, list(value.shape)) for name, value in feed.items()]
+        compiled = core.compile_model(openvino.convert_model(str(model), input=shapes), "CPU", config)
     request = compiled.create_infer_request()
 
     def run(feed):
@@ -47,7 +53,68 @@ def loadOpenvino(model, threads):
     return run
 
 
-LOADERS = {"onnxc": loadOnnxc, "onnxruntime": loadOnnxruntime, "openvino": loadOpenvino}
+def loadIree(module, threads, feed):
+    """module: what prepare() made."""
+    import iree.runtime as runtime
+
+    runtime.flags.parse_flags(f"--task_topology_max_group_count={threads}")
+    config = runtime.Config("local-task" if threads > 1 else "local-sync")
+    context = runtime.SystemContext(config=config)
+    context.add_vm_module(runtime.VmModule.mmap(config.vm_instance, str(module)))
+    names = json.loads(Path(module).with_suffix(".json").read_text())
+    (loaded,) = (m for m in context.modules.values() if names["function"] in m.vm_module.function_names)
+    function = loaded[names["function"]]
+
+    def run(feed):
+        results = function(*(feed[name] for name in names["inputs"]))
+        return [r.to_host() for r in (results if isinstance(results, (tuple, list)) else [results])]
+
+    return run
+
+
+LOADERS = {"onnxc": loadOnnxc, "onnxruntime": loadOnnxruntime, "openvino": loadOpenvino, "iree": loadIree}
+PACKAGES = {"iree": "iree.runtime"}
+
+
+def isInstalled(engine):
+    try:
+        return importlib.util.find_spec(PACKAGES.get(engine, engine)) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def prepare(engine, model, feed, scratch):
+    """The file that the engine loads; RuntimeError if it can't be made."""
+    if engine != "iree":
+        return model
+    import onnx
+
+    imported, module = scratch / "iree.mlir", scratch / "iree.vmfb"
+    fixed = scratch / "iree.onnx"
+    proto = onnx.load(model)
+    for value in proto.graph.input:
+        if value.name in feed:  # IREE's code for sizes that it does not know is far slower
+            dims = value.type.tensor_type.shape.dim
+            for dim, size in zip(dims, feed[value.name].shape, strict=False):
+                dim.dim_value = size
+    onnx.save(proto, fixed)
+    initializers = {t.name for t in proto.graph.initializer}
+    names = {
+        "function": proto.graph.name,
+        "inputs": [v.name for v in proto.graph.input if v.name not in initializers],
+    }
+    module.with_suffix(".json").write_text(json.dumps(names))
+    version = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=17)
+    commands = (
+        ["-m", "iree.compiler.tools.import_onnx", fixed, "--opset-version", str(max(version, 17)), "-o", imported],
+        ["-m", "iree.compiler.tools.scripts.iree_compile", imported, "--iree-hal-target-device=local",
+         "--iree-hal-local-target-device-backends=llvm-cpu", "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "-o", module],
+    )  # fmt: skip
+    for command in commands:
+        done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{command[1]}: {done.stderr.strip().splitlines()[:1]}")
+    return module
 
 
 # Runs a command and prints its seconds and its peak memory in KB. A process of its own, because a
@@ -79,7 +146,7 @@ def peakOfThisProcess():
 
 
 def firstResult(engine, model, inputs, threads):
-    """(seconds from load to the first result, peak MB beyond Python and NumPy) in a fresh process."""
+    """(seconds from load to the first result, peak MB beyond Python and the engine's package) in a fresh process."""
     command = [sys.executable, __file__, engine, str(model), str(inputs), str(threads)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -111,11 +178,11 @@ def compileTimeOfOneOperator(onnxc, runs=15):
 
 def main():
     engine, model, inputs, threads = sys.argv[1:]
-    feed = dict(np.load(inputs, allow_pickle=False))
+    feed = dict(np.load(inputs, allow_pickle=True))  # strings; the file is ours
+    importlib.import_module(PACKAGES.get(engine, engine))
     before = peakOfThisProcess()
     start = time.perf_counter()
-    __import__(engine)
-    LOADERS[engine](model, int(threads))(feed)
+    LOADERS[engine](model, int(threads), feed)(feed)
     seconds = time.perf_counter() - start
     peak = peakOfThisProcess() - before
     print(json.dumps([seconds, peak]))

@@ -143,7 +143,7 @@ def main():
                 runs = {}
                 for engine, file in (("onnxc", library), ("onnxruntime", path)):
                     try:
-                        runs[engine] = engines.LOADERS[engine](file, threads)
+                        runs[engine] = engines.LOADERS[engine](file, threads, feed)
                     except Exception as error:  # as above
                         print(f"  {engine}: {name}: {str(error).splitlines()[0][:150]}", file=sys.stderr)
                 cells[threads] = measureCase(runs, feed, args.blocks, args.block_seconds)

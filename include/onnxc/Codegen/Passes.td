@@ -8,6 +8,20 @@ include "mlir/Pass/PassBase.td"
 // On tensors
 //===----------------------------------------------------------------------===//
 
+def PropagateTransposesPass : Pass<"onnxc-propagate-transposes", "::mlir::func::FuncOp"> {
+  let summary = "Moves transpositions through the network until they meet their inverse";
+  let description = [{
+    One walk in program order. An operation that reads transpositions is done on what was transposed: its
+    indexing maps, offsets or groups take the source's order, and its result is transposed instead.
+    Where operands disagree, the order that fewer elements have to be read against wins. Pairs
+    cancel, constants are transposed here and now, and what only moves dimensions of size 1 becomes a
+    reshape. So a network whose convolutions ask for channels-last is channels-last from its first
+    convolution to its last.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def PackWeightsPass : Pass<"onnxc-pack-weights", "::mlir::func::FuncOp"> {
   let summary = "Lays out constant matrices as the register tiles read them";
   let description = [{

@@ -23,20 +23,24 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   if (options.optLevel == 0)
     return;
-  // 2. Weights in the order of the register tiles; elementwise chains become single operations.
+  // 2. Layouts: transpositions meet and cancel.
+  pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // 3. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackIntegerWeightsPass());
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 3. Groups become parallel loops over tiles.
+  // 4. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 4. Fewer buffers.
+  // 5. Fewer buffers.
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 

@@ -75,6 +75,16 @@ template <typename ReshapeOp> bool viewsProduct(OpOperand *operand) {
          comesFromProduct(reshape.getSrc());
 }
 
+/// The same for a product seen with more dimensions; not where another product has the shape of
+/// the elementwise work itself, or the two would pull it to and fro.
+bool viewsOnlyProduct(OpOperand *operand) {
+  if (!viewsProduct<tensor::ExpandShapeOp>(operand))
+    return false;
+  return llvm::none_of(operand->getOwner()->getOpOperands(), [&](OpOperand &other) {
+    return &other != operand && comesFromProduct(other.get());
+  });
+}
+
 struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
   using FuseElementwisePassBase::FuseElementwisePassBase;
 
@@ -102,8 +112,7 @@ struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
     linalg::populateFoldReshapeOpsByExpansionPatterns(patterns,
                                                       viewsProduct<tensor::CollapseShapeOp>);
-    linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns,
-                                                       viewsProduct<tensor::ExpandShapeOp>);
+    linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, viewsOnlyProduct);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);

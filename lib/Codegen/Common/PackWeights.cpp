@@ -11,14 +11,20 @@ namespace onnxc {
 using namespace mlir;
 namespace {
 
-/// A product whose right side is a constant matrix.
+/// Columns below this are not worth a vector: where the depth is, sums run along that instead.
+constexpr int64_t kFewColumns = 8, kVectorDepth = 16;
+
+/// A product (or convolution) with a constant operand that is laid out anew.
 struct Candidate {
   linalg::LinalgOp op;
   OpOperand *weights;
   arith::ConstantOp constant;
-  unsigned n, k;   // loops
-  bool transposed; // the matrix is [N, K]
-  int64_t sizeN, sizeK;
+  RankedTensorType type;       // of the weights as the operation sees them
+  unsigned column;             // the loop of the result's last dimension
+  SmallVector<unsigned> batch; // parallel loops that both operands follow
+  SmallVector<unsigned> depth; // the loops that reduce, in the operation's order
+  bool shared;                 // the other operand does not move with the columns
+  unsigned rowLoops;           // parallel loops that the weights do not follow
 };
 
 ArrayRef<char> rawBytes(ElementsAttr value) {
@@ -46,83 +52,136 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   std::optional<Candidate> match(linalg::LinalgOp op) {
     if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-        op.getNumReductionLoops() != 1)
-      return std::nullopt;
-    FailureOr<linalg::ContractionDimensions> dims = linalg::inferContractionDims(op);
-    if (failed(dims) || dims->k.size() != 1 || dims->n.empty())
+        op.getNumReductionLoops() == 0)
       return std::nullopt;
     AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-    auto last = dyn_cast<AffineDimExpr>(out.getResults().back());
-    if (!last || !out.isProjectedPermutation())
+    if (!out.isProjectedPermutation() || out.getNumResults() == 0)
       return std::nullopt;
-    // Either input can be the matrix: the one that moves with the last column.
-    for (OpOperand *input : op.getDpsInputOperands()) {
-      auto constant = input->get().getDefiningOp<arith::ConstantOp>();
+    unsigned column = cast<AffineDimExpr>(out.getResults().back()).getPosition();
+    // Either input can be the weights: the one that moves with the columns.
+    for (unsigned i : {0, 1}) {
+      OpOperand *input = op.getDpsInputOperand(i), *other = op.getDpsInputOperand(1 - i);
       AffineMap map = op.getMatchingIndexingMap(input);
-      if (!constant || map.getNumResults() != 2 || !map.isProjectedPermutation() ||
-          !map.isFunctionOfDim(last.getPosition()) || !map.isFunctionOfDim(dims->k[0]))
+      if (!map.isProjectedPermutation() || !map.isFunctionOfDim(column))
         continue;
-      auto type = cast<RankedTensorType>(constant.getType());
+      arith::ConstantOp constant = constantBehind(input->get());
+      auto type = dyn_cast<RankedTensorType>(input->get().getType());
+      if (!constant || !type || !type.hasStaticShape())
+        continue;
       ArrayRef<char> bytes = rawBytes(cast<ElementsAttr>(constant.getValue()));
       if (bytes.empty() || type.getElementTypeBitWidth() % 8 != 0 ||
           static_cast<int64_t>(bytes.size()) !=
               type.getNumElements() * (type.getElementTypeBitWidth() / 8))
         continue;
-      Candidate c{op, input, constant, last.getPosition(), dims->k[0], false, 0, 0};
-      c.transposed = map.getResult(0) == getAffineDimExpr(c.n, op.getContext());
-      c.sizeN = type.getDimSize(c.transposed ? 0 : 1);
-      c.sizeK = type.getDimSize(c.transposed ? 1 : 0);
-      // The other input must not move with the columns.
-      for (OpOperand *other : op.getDpsInputOperands())
-        if (other != input && op.getMatchingIndexingMap(other).isFunctionOfDim(c.n))
-          return std::nullopt;
-      return c;
+      AffineMap otherMap = op.getMatchingIndexingMap(other);
+      Candidate c{op, input, constant, type, column, {}, {}, !otherMap.isFunctionOfDim(column), 0};
+      for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
+        bool follows = map.isFunctionOfDim(dim);
+        if (iterator == utils::IteratorType::reduction) {
+          if (follows)
+            c.depth.push_back(dim);
+        } else if (!follows) {
+          ++c.rowLoops;
+        } else if (dim != column) {
+          if (!otherMap.isFunctionOfDim(dim))
+            return std::nullopt; // several loops of columns
+          c.batch.push_back(dim);
+        }
+      }
+      if (!c.depth.empty())
+        return c;
     }
     return std::nullopt;
   }
 
-  /// The widest panel that divides the columns; 0: none.
-  int64_t panelWidth(int64_t columns) {
+  /// The constant that a value is, seen through reshapes.
+  arith::ConstantOp constantBehind(Value value) {
+    while (true) {
+      if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
+        value = expand.getSrc();
+      else if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>())
+        value = collapse.getSrc();
+      else
+        return value.getDefiningOp<arith::ConstantOp>();
+    }
+  }
+
+  /// The widest panel that divides the columns; 0: none. A product's tile is six rows of four
+  /// vectors; images have rows of any length, for which fourteen of two leave less over.
+  int64_t panelWidth(const Candidate &c, int64_t columns) {
     for (int64_t width : {64, 48, 32, 16})
-      if (columns % width == 0 && columns > width)
+      if (columns % width == 0 && columns > width && (c.rowLoops < 3 || width <= 48) &&
+          !(c.rowLoops >= 3 && width == 48 && columns % 32 == 0))
         return width;
     return 0;
   }
 
   void pack(IRRewriter &rewriter, Candidate &c) {
-    int64_t width = panelWidth(c.sizeN);
-    if (width == 0) {
-      if (c.transposed)
-        transpose(rewriter, c);
+    AffineMap map = c.op.getMatchingIndexingMap(c.weights);
+    int64_t columns = c.type.getDimSize(*map.getResultPosition(getDim(c.column)));
+    int64_t width = c.shared ? panelWidth(c, columns) : 0;
+    SmallVector<unsigned> order(c.batch);
+    if (width != 0) {
+      packPanels(rewriter, c, map, columns, width);
       return;
     }
+    // Sums along the depth where the columns are few and the other operand is contiguous there.
+    OpOperand *other = c.op.getDpsInputOperand(c.weights == c.op.getDpsInputOperand(0) ? 1 : 0);
+    AffineMap otherMap = c.op.getMatchingIndexingMap(other);
+    bool alongDepth = c.shared && columns < kFewColumns && otherMap.getNumResults() > 0 &&
+                      c.op.getStaticLoopRanges()[c.depth.back()] >= kVectorDepth &&
+                      otherMap.getResults().back() == getDim(c.depth.back());
+    if (alongDepth)
+      order.push_back(c.column);
+    order.append(c.depth);
+    if (!alongDepth)
+      order.push_back(c.column);
+    reorder(rewriter, c, map, order);
+  }
+
+  AffineExpr getDim(unsigned dim) { return getAffineDimExpr(dim, &getContext()); }
+
+  /// Weights [batch..., columns / width, depth..., width].
+  void packPanels(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
+                  int64_t width) {
     rewriter.setInsertionPoint(c.op);
     Location loc = c.op.getLoc();
-    auto type = cast<RankedTensorType>(c.constant.getType());
-    int64_t panels = c.sizeN / width;
-    Value packed = makeConstant(
-        rewriter, c, RankedTensorType::get({panels, c.sizeK, width}, type.getElementType()),
-        [&](int64_t i) {
-          int64_t column = i / (c.sizeK * width) * width + i % width, row = i / width % c.sizeK;
-          return std::make_pair(row, column);
-        });
-
-    // Loop n becomes (panel, column): d_n stays the panel, a new last dimension is the column.
+    int64_t panels = columns / width;
+    // Loop `column` becomes (panel, column): it stays the panel, a new last one is the column.
     unsigned numLoops = c.op.getNumLoops();
     MLIRContext *context = &getContext();
-    AffineExpr panel = getAffineDimExpr(c.n, context), column = getAffineDimExpr(numLoops, context),
-               depth = getAffineDimExpr(c.k, context);
+    AffineExpr column = getAffineDimExpr(numLoops, context);
+    SmallVector<int64_t> shape, strides;
+    SmallVector<AffineExpr> exprs;
+    auto add = [&](unsigned dim) {
+      unsigned position = *map.getResultPosition(getDim(dim));
+      shape.push_back(c.type.getDimSize(position));
+      strides.push_back(stride(c.type, position));
+      exprs.push_back(getDim(dim));
+    };
+    for (unsigned dim : c.batch)
+      add(dim);
+    add(c.column);
+    shape.back() = panels;
+    int64_t step = strides.back();
+    strides.back() *= width;
+    for (unsigned dim : c.depth)
+      add(dim);
+    shape.push_back(width);
+    strides.push_back(step);
+    exprs.push_back(column);
+    Value packed = makeConstant(
+        rewriter, c, RankedTensorType::get(shape, c.type.getElementType()), strides);
+
     SmallVector<AffineMap> maps;
     SmallVector<Value> inputs;
     for (OpOperand *input : c.op.getDpsInputOperands()) {
-      AffineMap map = c.op.getMatchingIndexingMap(input);
-      if (input == c.weights) {
-        inputs.push_back(packed);
-        maps.push_back(AffineMap::get(numLoops + 1, 0, {panel, depth, column}, context));
-      } else {
-        inputs.push_back(input->get());
-        maps.push_back(AffineMap::get(numLoops + 1, 0, map.getResults(), context));
-      }
+      bool isWeights = input == c.weights;
+      inputs.push_back(isWeights ? packed : input->get());
+      maps.push_back(AffineMap::get(
+          numLoops + 1, 0,
+          isWeights ? ArrayRef<AffineExpr>(exprs) : c.op.getMatchingIndexingMap(input).getResults(),
+          context));
     }
     OpOperand *init = c.op.getDpsInitOperand(0);
     AffineMap out = c.op.getMatchingIndexingMap(init);
@@ -137,10 +196,10 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     for (int64_t dim = 0; dim < outType.getRank(); ++dim)
       groups.push_back({dim});
     groups.back().push_back(outType.getRank());
-    SmallVector<int64_t> shape(outType.getShape());
-    shape.back() = panels;
-    shape.push_back(width);
-    auto expandedType = RankedTensorType::get(shape, outType.getElementType());
+    SmallVector<int64_t> outShape(outType.getShape());
+    outShape.back() = panels;
+    outShape.push_back(width);
+    auto expandedType = RankedTensorType::get(outShape, outType.getElementType());
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, init->get());
     sizes.back() = rewriter.getIndexAttr(panels);
     sizes.push_back(rewriter.getIndexAttr(width));
@@ -161,58 +220,100 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
     Value collapsed =
         tensor::CollapseShapeOp::create(rewriter, loc, outType, generic.getResult(0), groups);
+    Value weights = c.weights->get();
     rewriter.replaceOp(c.op, collapsed);
-    if (c.constant->use_empty())
-      rewriter.eraseOp(c.constant);
+    eraseUnused(rewriter, weights);
   }
 
-  /// [N, K] -> [K, N], so that columns are contiguous.
-  void transpose(IRRewriter &rewriter, Candidate &c) {
+  /// Weights with their dimensions in the order of the given loops.
+  void reorder(IRRewriter &rewriter, Candidate &c, AffineMap map, ArrayRef<unsigned> order) {
+    SmallVector<int64_t> shape, strides;
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : order) {
+      unsigned position = *map.getResultPosition(getDim(dim));
+      shape.push_back(c.type.getDimSize(position));
+      strides.push_back(stride(c.type, position));
+      exprs.push_back(getDim(dim));
+    }
+    if (ArrayRef(exprs) == map.getResults())
+      return;
     rewriter.setInsertionPoint(c.op);
-    auto type = cast<RankedTensorType>(c.constant.getType());
-    Value turned = makeConstant(rewriter, c,
-                                RankedTensorType::get({c.sizeK, c.sizeN}, type.getElementType()),
-                                [&](int64_t i) { return std::make_pair(i / c.sizeN, i % c.sizeN); });
+    Value turned = makeConstant(
+        rewriter, c, RankedTensorType::get(shape, c.type.getElementType()), strides);
     SmallVector<Value> inputs;
     SmallVector<AffineMap> maps = c.op.getIndexingMapsArray();
     for (auto [i, input] : llvm::enumerate(c.op.getDpsInputOperands())) {
       inputs.push_back(input == c.weights ? turned : input->get());
       if (input == c.weights)
-        maps[i] = AffineMap::get(c.op.getNumLoops(), 0,
-                                 {maps[i].getResult(1), maps[i].getResult(0)}, &getContext());
+        maps[i] = AffineMap::get(c.op.getNumLoops(), 0, exprs, &getContext());
     }
     auto generic = linalg::GenericOp::create(rewriter, c.op.getLoc(), c.op->getResultTypes(), inputs,
                                              ValueRange{c.op.getDpsInits()}, maps,
                                              c.op.getIteratorTypesArray());
     rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+    Value weights = c.weights->get();
     rewriter.replaceOp(c.op, generic.getResults());
-    if (c.constant->use_empty())
-      rewriter.eraseOp(c.constant);
+    eraseUnused(rewriter, weights);
   }
 
-  /// A constant whose element i is the matrix's element at (row k, column n) = at(i).
-  template <typename Fn>
-  Value makeConstant(IRRewriter &rewriter, Candidate &c, RankedTensorType type, Fn at) {
+  static int64_t stride(RankedTensorType type, unsigned dim) {
+    int64_t result = 1;
+    for (int64_t size : type.getShape().drop_front(dim + 1))
+      result *= size;
+    return result;
+  }
+
+  /// A constant of `type` whose dimensions walk the old data with the given strides (elements).
+  Value makeConstant(IRRewriter &rewriter, Candidate &c, RankedTensorType type,
+                     ArrayRef<int64_t> strides) {
     auto value = cast<ElementsAttr>(c.constant.getValue());
     ArrayRef<char> from = rawBytes(value);
-    int64_t size = type.getElementTypeBitWidth() / 8, count = type.getNumElements();
+    int64_t size = type.getElementTypeBitWidth() / 8;
     AsmResourceBlob blob = HeapAsmResourceBlob::allocate(from.size(), 64);
     char *to = blob.getMutableData().data();
-    for (int64_t i = 0; i < count; ++i) {
-      auto [row, column] = at(i);
-      int64_t source = c.transposed ? column * c.sizeK + row : row * c.sizeN + column;
-      memcpy(to + i * size, from.data() + source * size, size);
-    }
+    walk(type.getShape(), strides, 0, [&](int64_t element) {
+      memcpy(to, from.data() + element * size, size);
+      to += size;
+    });
     auto attr = DenseResourceElementsAttr::get(type, "packed", std::move(blob));
     // Nothing else reads the old data: its memory is given back.
     if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
-      releaseIfUnused(resource, c.constant);
+      if (isOnlyUse(c.weights->get()))
+        releaseIfUnused(resource, c.constant);
     return arith::ConstantOp::create(rewriter, c.op.getLoc(), type, cast<TypedAttr>(Attribute(attr)));
   }
 
-  void releaseIfUnused(DenseResourceElementsAttr attr, arith::ConstantOp constant) {
-    if (!constant->hasOneUse())
+  template <typename Fn>
+  static void walk(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides, int64_t at, Fn &&visit) {
+    if (shape.empty())
+      return visit(at);
+    for (int64_t i = 0; i < shape.front(); ++i, at += strides.front())
+      walk(shape.drop_front(), strides.drop_front(), at, visit);
+  }
+
+  /// Nothing but one operation reads the value, nor what it is a view of.
+  static bool isOnlyUse(Value value) {
+    while (value.hasOneUse()) {
+      Operation *op = value.getDefiningOp();
+      if (op->getNumOperands() == 0)
+        return true;
+      value = op->getOperand(0);
+    }
+    return false;
+  }
+
+  /// Erases the value's operation, and what only that read, if it has no users left.
+  static void eraseUnused(IRRewriter &rewriter, Value value) {
+    Operation *op = value.getDefiningOp();
+    if (!value.use_empty())
       return;
+    Value source = op->getNumOperands() > 0 ? op->getOperand(0) : Value();
+    rewriter.eraseOp(op);
+    if (source)
+      eraseUnused(rewriter, source);
+  }
+
+  void releaseIfUnused(DenseResourceElementsAttr attr, arith::ConstantOp constant) {
     bool shared = false;
     getOperation().walk([&](arith::ConstantOp other) {
       shared |= other != constant && other.getValue() == attr;

@@ -1,8 +1,9 @@
 //===- Conv.cpp - Convolution ---------------------------------------------===//
 //
-// A convolution becomes one of three forms that later passes know how to make fast:
-// a plain product (1x1), an im2col copy and a product, or direct loops (depthwise, and where a
-// row of the result is contiguous in the input and fills vectors).
+// Convolutions are computed channels-last: the input is transposed to [N, spatial..., C], the
+// result back, and a later pass moves the transposes through the network until they meet. Then the
+// channels of the result fill vectors, whatever the sizes of the image, and a 1x1
+// convolution is a matrix product.
 //
 //===----------------------------------------------------------------------===//
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
@@ -16,26 +17,8 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-enum class ConvForm { Pointwise, Im2col, Direct, Depthwise };
-
-/// Rows of the result shorter than this leave too many lanes of a vector idle.
-constexpr int64_t kMinDirectRow = 24;
-
-ConvForm chooseForm(Value w, int64_t group, const Window &window) {
-  auto type = cast<RankedTensorType>(w.getType());
-  if (group > 1 && type.getDimSize(1) == 1)
-    return ConvForm::Depthwise;
-  bool plain = group == 1;
-  for (int64_t i = 0; i < window.rank(); ++i)
-    plain &= isConstantIntValue(window.kernel[i], 1) && window.strides[i] == 1 &&
-             isConstantIntValue(window.low[i], 0) && isConstantIntValue(window.high[i], 0);
-  if (plain)
-    return ConvForm::Pointwise;
-  std::optional<int64_t> row = getConstantIntValue(window.out.back());
-  bool longRows = !row || *row >= kMinDirectRow;
-  return group == 1 && window.strides.back() == 1 && longRows ? ConvForm::Direct
-                                                              : ConvForm::Im2col;
-}
+/// Fewer channels than this are read together with the taps along a row, as one stream.
+constexpr int64_t kFewChannels = 8;
 
 /// {lead..., [from, from + count), trailing...} with the given range as one group.
 SmallVector<ReassociationIndices> groupRange(int64_t from, int64_t count, int64_t rank) {
@@ -50,159 +33,211 @@ SmallVector<ReassociationIndices> groupRange(int64_t from, int64_t count, int64_
   return groups;
 }
 
-/// Where loop `out` + tap `k` reads along each spatial dimension.
-SmallVector<AffineExpr> windowExprs(TensorBuilder &b, const Window &window, unsigned firstOut,
-                                    unsigned firstTap) {
-  SmallVector<AffineExpr> exprs;
-  for (int64_t i = 0; i < window.rank(); ++i)
-    exprs.push_back(b.getAffineDimExpr(firstOut + i) * window.strides[i] +
-                    b.getAffineDimExpr(firstTap + i) * window.dilations[i]);
-  return exprs;
+/// Dimension `from` of `tensor` as `group` times what is left.
+Value splitDim(TensorBuilder &b, Value tensor, int64_t from, int64_t group) {
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  Sizes sizes = b.dims(tensor);
+  OpFoldResult each = b.floorDiv(sizes[from], b.fixed(group));
+  sizes[from] = b.fixed(group);
+  sizes.insert(sizes.begin() + from + 1, each);
+  return b.expand(tensor, groupRange(from, 2, rank + 1), sizes);
 }
 
-/// [N, (G,) C, spatial...] -> [N, (G,) C * taps, positions].
-Value im2col(TensorBuilder &b, Value x, const Window &window, int64_t lead) {
-  int64_t s = window.rank();
+/// The loops of a channels-last convolution, outermost first: n, out..., then those of the
+/// result's channels, then those that reduce. Collects what the parts of a form agree on.
+struct Loops {
   Sizes sizes;
-  SmallVector<AffineExpr> exprs;
-  for (int64_t i = 0; i < lead; ++i) {
-    sizes.push_back(b.dim(x, i));
-    exprs.push_back(b.getAffineDimExpr(i));
+  SmallVector<AffineExpr> x, w, out;
+};
+
+/// X [N, spatial..., C] (padded), W [F, C / group, kernel...] -> [N, out..., F].
+class ChannelsLast {
+public:
+  ChannelsLast(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
+               ProductTypes types)
+      : b(b), x(x), w(w), group(group), window(window), types(types), spatial(window.rank()) {}
+
+  Value build() {
+    auto wType = cast<RankedTensorType>(w.getType());
+    if (group > 1 && wType.getDimSize(1) == 1)
+      return depthwise();
+    if (group > 1)
+      return grouped();
+    if (llvm::all_of(window.kernel, [](OpFoldResult k) { return isConstantIntValue(k, 1); }))
+      return pointwise();
+    std::optional<int64_t> taps = getConstantIntValue(window.kernel.back());
+    if (taps && *taps > 1 && window.dilations.back() == 1 && !wType.isDynamicDim(1) &&
+        wType.getDimSize(1) < kFewChannels && !ShapedType::isDynamic(lastSize()))
+      return fewChannels(wType.getDimSize(1), *taps);
+    return direct();
   }
-  sizes.append(window.kernel);
-  sizes.append(window.out);
-  exprs.append(windowExprs(b, window, lead + s, lead));
-  Type elem = cast<RankedTensorType>(x.getType()).getElementType();
-  Value columns = b.parallel(sizes, elem, {{x, b.map(lead + 2 * s, exprs)}},
-                             [](TensorBuilder &, ValueRange args) { return args[0]; });
-  auto groups = groupRange(lead - 1, s + 1, lead + s);
-  groups.emplace_back();
-  for (int64_t i = 0; i < s; ++i)
-    groups.back().push_back(lead + s + i);
-  return b.collapse(columns, groups);
-}
 
-/// [N, C, spatial...] -> [N, G, C / G, spatial...].
-Value splitChannels(TensorBuilder &b, Value x, int64_t group) {
-  int64_t rank = cast<RankedTensorType>(x.getType()).getRank();
-  Sizes sizes = b.dims(x);
-  OpFoldResult each = b.floorDiv(sizes[1], b.fixed(group));
-  sizes[1] = b.fixed(group);
-  sizes.insert(sizes.begin() + 2, each);
-  return b.expand(x, groupRange(1, 2, rank + 1), sizes);
-}
+private:
+  AffineExpr loop(OpFoldResult size) {
+    loops.sizes.push_back(size);
+    return b.getAffineDimExpr(loops.sizes.size() - 1);
+  }
 
-/// [F, rest...] -> [G, F / G, rest...].
-Value splitFilters(TensorBuilder &b, Value w, int64_t group) {
-  int64_t rank = cast<RankedTensorType>(w.getType()).getRank();
-  Sizes sizes = b.dims(w);
-  OpFoldResult each = b.floorDiv(sizes[0], b.fixed(group));
-  sizes[0] = b.fixed(group);
-  sizes.insert(sizes.begin() + 1, each);
-  return b.expand(w, groupRange(0, 2, rank + 1), sizes);
-}
+  /// n and the result's positions.
+  void positions() {
+    AffineExpr n = loop(b.dim(x, 0));
+    loops.x.push_back(n);
+    loops.out.push_back(n);
+    for (int64_t i = 0; i < spatial; ++i) {
+      AffineExpr at = loop(window.out[i]);
+      loops.out.push_back(at);
+      loops.x.push_back(at * window.strides[i]);
+    }
+  }
 
-Value collapseFrom(TensorBuilder &b, Value v, int64_t from) {
-  int64_t rank = cast<RankedTensorType>(v.getType()).getRank();
-  return b.collapse(v, groupRange(from, rank - from, rank));
-}
+  /// One loop for each tap of the first `count` spatial dimensions; they are the last of W.
+  void taps(int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      AffineExpr tap = loop(window.kernel[i]);
+      loops.x[1 + i] = loops.x[1 + i] + tap * window.dilations[i];
+      loops.w.push_back(tap);
+    }
+  }
 
-/// [N, F, positions] -> [N, F, out...].
-Value expandPositions(TensorBuilder &b, Value y, const Window &window) {
-  Sizes sizes{b.dim(y, 0), b.dim(y, 1)};
-  sizes.append(window.out);
-  return b.expand(y, groupRange(2, window.rank(), 2 + window.rank()), sizes);
-}
-
-/// W [F, CK] or [G, F, CK] times columns [N, (G,) CK, P].
-Value filterProduct(TensorBuilder &b, Value w, Value columns, bool grouped, ProductTypes types) {
-  Sizes sizes{b.dim(columns, 0)};
-  if (!grouped) {
-    sizes.append({b.dim(w, 0), b.dim(columns, 2)});
-    return b.contract(sizes, b.mapDims(4, {0, 1, 2}), {w, b.mapDims(4, {1, 3})},
-                      {columns, b.mapDims(4, {0, 3, 2})}, types.acc, types.elem, types.aUnsigned,
+  Value contract() {
+    unsigned count = loops.sizes.size();
+    Sizes result;
+    for (AffineExpr expr : loops.out)
+      result.push_back(loops.sizes[cast<AffineDimExpr>(expr).getPosition()]);
+    return b.contract(result, b.map(count, loops.out), {w, b.map(count, loops.w)},
+                      {x, b.map(count, loops.x)}, types.acc, types.elem, types.aUnsigned,
                       types.bUnsigned);
   }
-  sizes.append({b.dim(w, 0), b.dim(w, 1), b.dim(columns, 3)});
-  Value y = b.contract(sizes, b.mapDims(5, {0, 1, 2, 3}), {w, b.mapDims(5, {1, 2, 4})},
-                       {columns, b.mapDims(5, {0, 1, 4, 3})}, types.acc, types.elem,
-                       types.aUnsigned, types.bUnsigned);
-  return b.collapse(y, groupRange(1, 2, 4));
-}
 
-/// One input channel a group: [N, G, M, out...] with M filters for each channel.
-Value depthwise(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
-                ProductTypes types) {
-  int64_t s = window.rank();
-  // [F, 1, taps...] -> [F, taps...] -> [G, M, taps...] (M left out when it is one).
-  Value filters = b.collapse(w, groupRange(0, 2, 2 + s));
-  OpFoldResult count = b.dim(filters, 0);
-  bool single = isConstantIntValue(count, group);
-  if (!single)
-    filters = splitFilters(b, filters, group);
-  unsigned lead = single ? 2 : 3, loops = lead + 2 * s;
-  Sizes sizes{b.dim(x, 0), b.fixed(group)};
-  SmallVector<AffineExpr> xExprs{b.getAffineDimExpr(0), b.getAffineDimExpr(1)};
-  SmallVector<unsigned> wDims{1}, outDims{0, 1};
-  if (!single) {
-    sizes.push_back(b.dim(filters, 1));
-    wDims.push_back(2);
-    outDims.push_back(2);
+  Value direct() {
+    positions();
+    AffineExpr f = loop(b.dim(w, 0));
+    loops.out.push_back(f);
+    loops.w.push_back(f);
+    taps(spatial);
+    AffineExpr c = loop(b.dim(w, 1));
+    loops.w.insert(loops.w.begin() + 1, c);
+    loops.x.push_back(c);
+    return contract();
   }
-  for (int64_t i = 0; i < s; ++i) {
-    sizes.push_back(window.out[i]);
-    outDims.push_back(lead + i);
-    wDims.push_back(lead + s + i);
-  }
-  xExprs.append(windowExprs(b, window, lead, lead + s));
-  Value y = b.contract(sizes, b.mapDims(loops, outDims), {x, b.map(loops, xExprs)},
-                       {filters, b.mapDims(loops, wDims)}, types.acc, types.elem, types.bUnsigned,
-                       types.aUnsigned);
-  return single ? y : b.collapse(y, groupRange(1, 2, 3 + s));
-}
 
-/// Loops n, f, out..., c, taps... over the padded input itself.
-Value direct(TensorBuilder &b, Value x, Value w, const Window &window, ProductTypes types) {
-  int64_t s = window.rank();
-  unsigned loops = 3 + 2 * s, channel = 2 + s;
-  Sizes sizes{b.dim(x, 0), b.dim(w, 0)};
-  SmallVector<AffineExpr> xExprs{b.getAffineDimExpr(0), b.getAffineDimExpr(channel)};
-  SmallVector<unsigned> wDims{1, channel}, outDims{0, 1};
-  for (int64_t i = 0; i < s; ++i) {
-    sizes.push_back(window.out[i]);
-    outDims.push_back(2 + i);
-    wDims.push_back(channel + 1 + i);
+  /// A matrix product for each position. Where a row's length is only known at run time, the positions
+  /// are one loop: then at most one tile is not full.
+  Value pointwise() {
+    w = b.collapse(w, groupRange(1, 1 + spatial, 2 + spatial));
+    bool flat = spatial > 1 && ShapedType::isDynamic(lastSize()) &&
+                llvm::all_of(window.strides, [](int64_t s) { return s == 1; });
+    Sizes sizes = b.dims(x);
+    int64_t rank = 2 + spatial;
+    if (flat) {
+      x = b.collapse(x, groupRange(1, spatial, rank));
+      AffineExpr n = loop(sizes[0]), p = loop(b.dim(x, 1));
+      loops.x = {n, p};
+      loops.out = {n, p};
+    } else {
+      positions();
+    }
+    AffineExpr f = loop(b.dim(w, 0)), c = loop(b.dim(w, 1));
+    loops.out.push_back(f);
+    loops.w = {f, c};
+    loops.x.push_back(c);
+    Value y = contract();
+    if (!flat)
+      return y;
+    Sizes whole{sizes[0]};
+    whole.append(window.out);
+    whole.push_back(b.dim(y, 2));
+    return b.expand(y, groupRange(1, spatial, rank), whole);
   }
-  xExprs.append(windowExprs(b, window, 2, channel + 1));
-  return b.contract(sizes, b.mapDims(loops, outDims), {w, b.mapDims(loops, wDims)},
-                    {x, b.map(loops, xExprs)}, types.acc, types.elem, types.aUnsigned,
-                    types.bUnsigned);
-}
+
+  /// The taps along a row and their few channels are neighbours in memory: one loop.
+  Value fewChannels(int64_t channels, int64_t rowTaps) {
+    SmallVector<int64_t> order{0};
+    for (int64_t i = 0; i < spatial; ++i)
+      order.push_back(2 + i);
+    order.push_back(1);
+    w = b.collapse(b.transposed(w, order), groupRange(spatial, 2, 2 + spatial));
+    x = b.collapse(x, groupRange(spatial, 2, 2 + spatial));
+    positions();
+    AffineExpr f = loop(b.dim(w, 0));
+    loops.out.push_back(f);
+    loops.w.push_back(f);
+    taps(spatial - 1);
+    AffineExpr t = loop(b.fixed(rowTaps * channels));
+    loops.w.push_back(t);
+    loops.x.back() = loops.x.back() * channels + t;
+    return contract();
+  }
+
+  Value grouped() {
+    x = splitDim(b, x, 1 + spatial, group);
+    w = splitDim(b, w, 0, group);
+    positions();
+    AffineExpr g = loop(b.fixed(group)), f = loop(b.dim(w, 1));
+    loops.out.append({g, f});
+    loops.w = {g, f};
+    taps(spatial);
+    AffineExpr c = loop(b.dim(w, 2));
+    loops.w.insert(loops.w.begin() + 2, c);
+    loops.x.append({g, c});
+    Value y = contract();
+    return b.collapse(y, groupRange(1 + spatial, 2, 3 + spatial));
+  }
+
+  /// One input channel a group, with one or several filters for each.
+  Value depthwise() {
+    w = b.collapse(w, groupRange(0, 2, 2 + spatial));
+    bool single = isConstantIntValue(b.dim(w, 0), group);
+    if (!single)
+      w = splitDim(b, w, 0, group);
+    positions();
+    AffineExpr g = loop(b.fixed(group));
+    loops.out.push_back(g);
+    loops.w.push_back(g);
+    if (!single) {
+      AffineExpr m = loop(b.dim(w, 1));
+      loops.out.push_back(m);
+      loops.w.push_back(m);
+    }
+    taps(spatial);
+    loops.x.push_back(g);
+    Value y = contract();
+    return single ? y : b.collapse(y, groupRange(1 + spatial, 2, 3 + spatial));
+  }
+
+  int64_t lastSize() {
+    return cast<RankedTensorType>(x.getType()).getDimSize(spatial);
+  }
+
+  TensorBuilder &b;
+  Value x, w;
+  int64_t group;
+  const Window &window;
+  ProductTypes types;
+  int64_t spatial;
+  Loops loops;
+};
 
 } // namespace
 
 Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
                        Value padValue, ProductTypes types) {
   b.requireEqual(b.dim(x, 1), b.mul(b.dim(w, 1), b.fixed(group)));
-  Value padded = padForWindow(b, x, window, padValue);
-  switch (chooseForm(w, group, window)) {
-  case ConvForm::Depthwise:
-    return depthwise(b, padded, w, group, window, types);
-  case ConvForm::Direct:
-    return direct(b, padded, w, window, types);
-  case ConvForm::Pointwise:
-    return expandPositions(
-        b, filterProduct(b, collapseFrom(b, w, 1), collapseFrom(b, x, 2), false, types), window);
-  case ConvForm::Im2col:
-    break;
+  int64_t rank = 2 + window.rank();
+  SmallVector<int64_t> toLast{0}, fromLast{0, rank - 1};
+  for (int64_t i = 2; i < rank; ++i) {
+    toLast.push_back(i);
+    fromLast.push_back(i - 1);
   }
-  if (group == 1)
-    return expandPositions(
-        b, filterProduct(b, collapseFrom(b, w, 1), im2col(b, padded, window, 2), false, types),
-        window);
-  Value columns = im2col(b, splitChannels(b, padded, group), window, 3);
-  Value filters = splitFilters(b, collapseFrom(b, w, 1), group);
-  return expandPositions(b, filterProduct(b, filters, columns, true, types), window);
+  toLast.push_back(1);
+  Sizes low{b.fixed(0)}, high{b.fixed(0)};
+  low.append(window.low);
+  high.append(window.high);
+  low.push_back(b.fixed(0));
+  high.push_back(b.fixed(0));
+  Value padded = b.pad(b.transposed(x, toLast), low, high, padValue);
+  Value y = ChannelsLast(b, padded, w, group, window, types).build();
+  return b.transposed(y, fromLast);
 }
 
 namespace {

@@ -420,6 +420,16 @@ Value TensorBuilder::transpose(Value tensor, ArrayRef<int64_t> perm) {
                   [](TensorBuilder &, ValueRange args) { return args[0]; });
 }
 
+Value TensorBuilder::transposed(Value tensor, ArrayRef<int64_t> perm) {
+  if (llvm::is_sorted(perm))
+    return tensor;
+  Sizes sizes;
+  for (int64_t p : perm)
+    sizes.push_back(dim(tensor, p));
+  Value init = empty(sizes, cast<RankedTensorType>(tensor.getType()).getElementType());
+  return linalg::TransposeOp::create(*this, getLoc(), tensor, init, perm)->getResult(0);
+}
+
 Value TensorBuilder::extract(Value tensor, ArrayRef<OpFoldResult> at) {
   SmallVector<Value> indices;
   for (OpFoldResult i : at)

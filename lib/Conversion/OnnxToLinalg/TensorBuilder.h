@@ -117,6 +117,8 @@ public:
   mlir::Value pad(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> low,
                   llvm::ArrayRef<mlir::OpFoldResult> high, mlir::Value value);
   mlir::Value transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> perm);
+  /// The same as an operation that later passes move and cancel.
+  mlir::Value transposed(mlir::Value tensor, llvm::ArrayRef<int64_t> perm);
   /// Element at constant or computed positions; 0-d and one-element tensors need none.
   mlir::Value extract(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> at = {});
   mlir::Value slice(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> offsets,

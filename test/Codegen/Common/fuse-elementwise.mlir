@@ -71,3 +71,34 @@ func.func @pad(%x: tensor<3xf32>) -> tensor<5xf32> {
   } : tensor<3xf32> to tensor<5xf32>
   return %y : tensor<5xf32>
 }
+
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Two products, one of them seen through a view: the sum takes the shape of the viewed one, and stays.
+// CHECK-LABEL: @twoProducts
+// CHECK: tensor.expand_shape {{.*}} : tensor<4x8xf32> into tensor<4x2x4xf32>
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<4x2x4xf32>)
+// CHECK: tensor.collapse_shape
+func.func @twoProducts(%x: tensor<4x3xf32>, %w: tensor<3x8xf32>, %v: tensor<2x3x4xf32>, %i: tensor<4x8xf32>, %j: tensor<4x2x4xf32>) -> tensor<4x8xf32> {
+  %p = linalg.matmul ins(%x, %w : tensor<4x3xf32>, tensor<3x8xf32>) outs(%i : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %q = linalg.generic {indexing_maps = [affine_map<(m, n, k, j) -> (m, k)>, affine_map<(m, n, k, j) -> (n, k, j)>, affine_map<(m, n, k, j) -> (m, n, j)>],
+                       iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%x, %v : tensor<4x3xf32>, tensor<2x3x4xf32>) outs(%j : tensor<4x2x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %m : f32
+    linalg.yield %s : f32
+  } -> tensor<4x2x4xf32>
+  %r = tensor.collapse_shape %q [[0], [1, 2]] : tensor<4x2x4xf32> into tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %r : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}

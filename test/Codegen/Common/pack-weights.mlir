@@ -33,3 +33,35 @@ func.func @turned(%x: tensor<4x2xf32>, %init: tensor<4x3xf32>) -> tensor<4x3xf32
   } -> tensor<4x3xf32>
   return %y : tensor<4x3xf32>
 }
+
+// -----
+
+// Few columns and much depth: sums run along the depth, for which both operands are contiguous.
+// CHECK-LABEL: @fewColumns
+// CHECK: arith.constant dense_resource<packed{{.*}}> : tensor<2x16xf32>
+// CHECK: linalg.generic
+func.func @fewColumns(%x: tensor<4x16xf32>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %w = arith.constant dense<"0x000000000000803f0000004000004040000080400000a0400000c0400000e0400000004100001041000020410000304100004041000050410000604100007041000080410000884100009041000098410000a0410000a8410000b0410000b8410000c0410000c8410000d0410000d8410000e0410000e8410000f0410000f841"> : tensor<16x2xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<4x16xf32>, tensor<16x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+// A convolution's filters [F, C, taps] become panels [F / 32, taps, C, 32].
+// CHECK-DAG: #[[MAP:.*]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d2, d3, d4, d5)>
+// CHECK-LABEL: @filters
+// CHECK: arith.constant dense_resource<packed{{.*}}> : tensor<2x2x1x32xf32>
+// CHECK: linalg.generic {indexing_maps = [#{{.*}}, #[[MAP]], #{{.*}}]{{.*}} outs(%{{.*}} : tensor<1x7x2x32xf32>)
+func.func @filters(%x: tensor<1x8x1xf32>, %init: tensor<1x7x64xf32>) -> tensor<1x7x64xf32> {
+  %w = arith.constant dense<"0x000000000000803f0000004000004040000080400000a0400000c0400000e0400000004100001041000020410000304100004041000050410000604100007041000080410000884100009041000098410000a0410000a8410000b0410000b8410000c0410000c8410000d0410000d8410000e0410000e8410000f0410000f84100000042000004420000084200000c4200001042000014420000184200001c4200002042000024420000284200002c4200003042000034420000384200003c4200004042000044420000484200004c4200005042000054420000584200005c4200006042000064420000684200006c4200007042000074420000784200007c42000080420000824200008442000086420000884200008a4200008c4200008e42000090420000924200009442000096420000984200009a4200009c4200009e420000a0420000a2420000a4420000a6420000a8420000aa420000ac420000ae420000b0420000b2420000b4420000b6420000b8420000ba420000bc420000be420000c0420000c2420000c4420000c6420000c8420000ca420000cc420000ce420000d0420000d2420000d4420000d6420000d8420000da420000dc420000de420000e0420000e2420000e4420000e6420000e8420000ea420000ec420000ee420000f0420000f2420000f4420000f6420000f8420000fa420000fc420000fe42"> : tensor<64x1x2xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(n, p, f, t, c) -> (n, p + t, c)>, affine_map<(n, p, f, t, c) -> (f, c, t)>, affine_map<(n, p, f, t, c) -> (n, p, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x8x1xf32>, tensor<64x1x2xf32>) outs(%init : tensor<1x7x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<1x7x64xf32>
+  return %y : tensor<1x7x64xf32>
+}
