@@ -93,14 +93,22 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     return std::nullopt;
   }
 
+  /// The constant that a value is, seen through reshapes.
+  arith::ConstantOp constantBehind(Value value) {
+    while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(value.getDefiningOp()))
+      value = value.getDefiningOp()->getOperand(0);
+    return value.getDefiningOp<arith::ConstantOp>();
+  }
+
   bool matchLoops(Candidate &c) {
-    auto constant = c.weights->get().getDefiningOp<arith::ConstantOp>();
+    arith::ConstantOp constant = constantBehind(c.weights->get());
     AffineMap x = c.op.getMatchingIndexingMap(c.x), w = c.op.getMatchingIndexingMap(c.weights),
               out = c.op.getMatchingIndexingMap(c.op.getDpsInitOperand(0));
-    if (!constant || !w.isProjectedPermutation() || !out.isProjectedPermutation() ||
+    if (!constant || !cast<RankedTensorType>(c.weights->get().getType()).hasStaticShape() ||
+        !w.isProjectedPermutation() || !out.isProjectedPermutation() ||
         out.getNumResults() == 0 || x.getNumResults() == 0)
       return false;
-    auto type = cast<RankedTensorType>(constant.getType());
+    auto type = cast<RankedTensorType>(c.weights->get().getType());
     c.data = rawBytes(cast<ElementsAttr>(constant.getValue()));
     if (static_cast<int64_t>(c.data.size()) != type.getNumElements())
       return false;
@@ -156,7 +164,6 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     // The weights' other dimensions keep their order between panels and blocks.
     AffineMap w = c.op.getMatchingIndexingMap(c.weights);
     SmallVector<AffineExpr> wExprs{getAffineDimExpr(c.n, context)};
-    SmallVector<unsigned> order;
     for (AffineExpr expr : w.getResults()) {
       unsigned dim = cast<AffineDimExpr>(expr).getPosition();
       if (dim != c.n && dim != c.k)
@@ -215,10 +222,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
       result = addTo(rewriter, loc, init, result);
     else if (result.getType() != outType)
       result = tensor::CastOp::create(rewriter, loc, outType, result);
-    Operation *constant = c.weights->get().getDefiningOp();
     rewriter.replaceOp(c.op, result);
-    if (constant->use_empty())
-      rewriter.eraseOp(constant);
   }
 
   static bool isZeroFill(Value init) {
