@@ -57,6 +57,7 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
         continue;
       }
       LoopSchedule schedule = chooseLoopSchedule(op, target);
+      refineProductSchedule(op, target, schedule);
       if (succeeded(emitLoops(rewriter, op, schedule)))
         continue;
       LoopSchedule scalar;
