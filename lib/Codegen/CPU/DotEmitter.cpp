@@ -19,6 +19,8 @@ namespace {
 
 /// Steps of the innermost sum that are written out instead of looped over.
 constexpr int64_t kMaxUnrolledSteps = 4;
+/// Accumulators of several streams of a sum together.
+constexpr int64_t kMaxStreamedSums = 16;
 
 /// The operands of a packed product and its special loops.
 struct PackedDot {
@@ -269,13 +271,33 @@ private:
       }
       return values;
     }
-    auto forOp = scf::ForOp::create(b, loc, index(0), sizeOf(dim), index(1), accumulators);
+    // A sum waits for itself: few accumulators get others beside them.
+    int64_t streams = 1, count = accumulators.size();
+    for (int64_t more : {4, 2})
+      if (streams == 1 && steps && dims.size() == 1 && *steps % more == 0 &&
+          count * more <= kMaxStreamedSums)
+        streams = more;
+    SmallVector<Value> starts(accumulators);
+    for (int64_t i = count; i < streams * count; ++i)
+      starts.push_back(constant(cast<VectorType>(accumulators[i % count].getType()), 0));
+    auto forOp = scf::ForOp::create(b, loc, index(0), sizeOf(dim), index(streams), starts);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(forOp.getBody());
-    base[dim] = forOp.getInductionVar();
-    SmallVector<Value> carried(forOp.getRegionIterArgs());
-    scf::YieldOp::create(b, loc, emitSums(dims.drop_front(), carried, height, vectors));
-    return SmallVector<Value>(forOp.getResults());
+    SmallVector<Value> carried(forOp.getRegionIterArgs()), next;
+    for (int64_t stream = 0; stream < streams; ++stream) {
+      base[dim] = forOp.getInductionVar();
+      if (stream > 0)
+        base[dim] = arith::AddIOp::create(b, loc, base[dim], index(stream));
+      next.append(emitSums(dims.drop_front(), ArrayRef(carried).slice(stream * count, count), height,
+                           vectors));
+    }
+    scf::YieldOp::create(b, loc, next);
+    b.setInsertionPointAfter(forOp);
+    SmallVector<Value> results(forOp.getResults().take_front(count));
+    for (int64_t i = count; i < streams * count; ++i)
+      results[i % count] =
+          arith::AddIOp::create(b, loc, results[i % count], forOp.getResult(i));
+    return results;
   }
 
   SmallVector<Value> emitDots(ArrayRef<Value> accumulators, int64_t height,

@@ -45,16 +45,20 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     }
 
     VectorTarget target{vectorBits, numRegisters, byteProducts};
-    SmallVector<linalg::LinalgOp> ops;
+    // These take what fills their result.
+    SmallVector<linalg::LinalgOp> dots, ops;
+    if (vectorBits > 0)
+      getOperation().walk([&](linalg::LinalgOp op) {
+        if (op.hasPureBufferSemantics() && isPackedDot(op))
+          dots.push_back(op);
+      });
+    for (linalg::LinalgOp op : dots)
+      emitPackedDot(rewriter, op, target);
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {
       if (!op.hasPureBufferSemantics()) {
         op.emitError("is not on buffers");
         return signalPassFailure();
-      }
-      if (vectorBits > 0 && isPackedDot(op)) {
-        emitPackedDot(rewriter, op, target);
-        continue;
       }
       LoopSchedule schedule = chooseLoopSchedule(op, target);
       refineProductSchedule(op, target, schedule);

@@ -32,6 +32,10 @@ void normalizeSigns(TensorBuilder &b, QuantizedOperand &x, QuantizedOperand &wei
 llvm::SmallVector<int32_t> sumWeights(const QuantizedOperand &weights, int64_t axis);
 /// Constant weights as bytes; false if their data is not there.
 bool readWeights(mlir::ElementsAttr values, llvm::SmallVectorImpl<int8_t> &bytes);
+/// Columns [from, from + width) of matrix `index` of constant weights [matrices, K, columns]; null
+/// where their data is not there.
+mlir::ElementsAttr sliceWeights(mlir::ElementsAttr values, int64_t index, int64_t from,
+                                int64_t width);
 /// A constant tensor of bytes.
 mlir::ElementsAttr makeWeights(llvm::ArrayRef<int64_t> shape, mlir::Type elem,
                                llvm::ArrayRef<int8_t> bytes);
@@ -46,6 +50,10 @@ mlir::Value buildIntegerGemm(TensorBuilder &b, QuantizedOperand lhs, bool transA
 /// Convolution in i32; w's zero points are per filter. Padding has x's zero point.
 mlir::Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOperand w,
                                     int64_t group, const Window &window);
+
+/// The factor x * w / y of a requantization in f32, one number or one for each column, where all of
+/// them are constants of the program; null otherwise.
+mlir::Value requantScale(TensorBuilder &b, mlir::Value x, mlir::Value w, mlir::Value y);
 
 /// Inside a body: round(v / scale) + zero, saturated to the range of the integer type
 /// `onnxElem`, in its storage type.

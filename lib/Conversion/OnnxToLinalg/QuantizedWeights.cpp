@@ -40,6 +40,20 @@ ElementsAttr makeWeights(ArrayRef<int64_t> shape, Type elem, ArrayRef<int8_t> by
   return DenseResourceElementsAttr::get(type, "weights", std::move(blob));
 }
 
+ElementsAttr sliceWeights(ElementsAttr values, int64_t index, int64_t from, int64_t width) {
+  ArrayRef<int64_t> shape = values.getShapedType().getShape();
+  SmallVector<int8_t> bytes, slice;
+  if (!readWeights(values, bytes) || index >= shape[0] || from + width > shape[2])
+    return {};
+  slice.reserve(shape[1] * width);
+  for (int64_t row = 0; row < shape[1]; ++row) {
+    const int8_t *begin = bytes.data() + (index * shape[1] + row) * shape[2] + from;
+    slice.append(begin, begin + width);
+  }
+  Type i8 = IntegerType::get(values.getContext(), 8);
+  return makeWeights({shape[1], width}, i8, slice);
+}
+
 SmallVector<int32_t> sumWeights(const QuantizedOperand &weights, int64_t axis) {
   SmallVector<int8_t> bytes;
   if (!weights.values || !readWeights(weights.values, bytes))
@@ -52,6 +66,18 @@ SmallVector<int32_t> sumWeights(const QuantizedOperand &weights, int64_t axis) {
   for (auto [i, byte] : llvm::enumerate(bytes))
     sums[i / inner % size] += weights.isUnsigned ? static_cast<uint8_t>(byte) : byte;
   return sums;
+}
+
+Value requantScale(TensorBuilder &b, Value x, Value w, Value y) {
+  auto xs = getConstantDoubles(x), ws = getConstantDoubles(w), ys = getConstantDoubles(y);
+  if (!xs || !ws || !ys || xs->size() != 1 || ys->size() != 1)
+    return {};
+  SmallVector<float> factors;
+  for (double scale : *ws)
+    factors.push_back(static_cast<float>((*xs)[0]) * static_cast<float>(scale) /
+                      static_cast<float>((*ys)[0]));
+  auto type = RankedTensorType::get({static_cast<int64_t>(factors.size())}, b.getF32Type());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef(factors)));
 }
 
 /// The operand with its values and its zero point moved by 128 into the other signedness.

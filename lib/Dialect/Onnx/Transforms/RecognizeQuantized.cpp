@@ -273,6 +273,29 @@ struct GlobalAveragePoolPattern : OpRewritePattern<QuantizeLinearOp> {
   }
 };
 
+/// DequantizeLinear twice, Add or Mul, QuantizeLinear -> QLinearAdd or QLinearMul.
+template <typename Op> struct BinaryPattern : OpRewritePattern<QuantizeLinearOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeLinearOp op, PatternRewriter &b) const override {
+    auto both = op.getX().template getDefiningOp<Op>();
+    auto y = quantized(op);
+    if (!both || !both->hasOneUse() || !y)
+      return failure();
+    auto lhs = activation(both->getOperand(0)), rhs = activation(both->getOperand(1));
+    if (!lhs || !rhs || lhs->parameters.element != y->element ||
+        rhs->parameters.element != y->element)
+      return failure();
+    Location loc = both.getLoc();
+    SmallVector<Value> operands{
+        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
+        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
+        y->scale,    zeroPoint(b, loc, *y)};
+    b.replaceOp(op, createMicrosoft(b, loc, std::is_same_v<Op, AddOp> ? "QLinearAdd" : "QLinearMul",
+                                    op.getResult().getType(), operands, {}));
+    return success();
+  }
+};
+
 /// What only moves or selects elements works on the integers as well.
 struct MovePattern : OpRewritePattern<QuantizeLinearOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -358,7 +381,8 @@ struct OnnxRecognizeQuantized : impl::OnnxRecognizeQuantizedBase<OnnxRecognizeQu
     getOperation().walk([](QuantizeLinearOp op) { makeUnsigned(op); });
     RewritePatternSet patterns(&getContext());
     patterns.add<ConvPattern, MatMulPattern, FloatMatMulPattern, GemmPattern,
-                 GlobalAveragePoolPattern, MovePattern, ClampPattern>(&getContext());
+                 GlobalAveragePoolPattern, BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern,
+                 ClampPattern>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
