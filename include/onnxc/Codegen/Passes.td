@@ -81,6 +81,19 @@ def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
 // On memrefs
 //===----------------------------------------------------------------------===//
 
+def MergeBuffersPass : Pass<"onnxc-merge-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Lets what is copied into a part of another buffer be made there";
+  let description = [{
+    A buffer whose contents are copied into another one (padded, or put together with others) becomes a
+    view of that one's part, and the copy is gone, if no operation between the first use of the one and the last
+    of the other sees the difference. A fill of the whole buffer before it shrinks to the part's
+    surroundings. Large copies that stay become parallel loops.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg operations on memrefs as loops with register tiles";
   let description = [{

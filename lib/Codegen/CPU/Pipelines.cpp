@@ -56,6 +56,8 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (options.optLevel > 0)
+    pm.addNestedPass<func::FuncOp>(createMergeBuffersPass());
   // 2. The model's interface and the loops.
   pm.addPass(createBuildEntryPass());
   EmitLoopsPassOptions loops;
