@@ -1,6 +1,7 @@
 # Settings of the lit tests. Tools are found on PATH (the build's bin folder and
 # LLVM's), so RUN lines name them plainly: onnxc, onnx-mlir-opt, FileCheck, not.
 import os
+import platform
 
 import lit.formats
 
@@ -10,6 +11,9 @@ config.suffixes = [".mlir", ".onnxtxt", ".test"]
 config.excludes = ["Inputs", "utils", "backend", "models", "errors", "python"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
+
+if platform.machine() == "x86_64":
+    config.available_features.add("x86_64-host")
 
 path = [os.path.join(config.onnxc_build_dir, "bin"), config.llvm_tools_dir, os.environ["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)

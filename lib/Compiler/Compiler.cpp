@@ -4,6 +4,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "onnxc/Codegen/CPU/SharedWeights.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Compiler/InitAll.h"
 #include "onnxc/Conversion/Passes.h"
@@ -48,14 +49,15 @@ LogicalResult writeText(Location loc, StringRef output, llvm::function_ref<void(
 /// One pass manager a phase, so that each can be timed and shown.
 class Driver {
 public:
-  Driver(ModuleOp module, const CompileOptions &options) : module(module), options(options) {
+  explicit Driver(const CompileOptions &options) : options(options) {
     if (options.timePasses) {
       manager.setEnabled(true);
       timing = manager.getRootScope();
     }
   }
 
-  LogicalResult run(StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
+  LogicalResult run(ModuleOp module, StringRef name,
+                    llvm::function_ref<void(OpPassManager &)> build) {
     if (options.progress)
       options.progress(name);
     PassManager pm(module->getContext());
@@ -80,11 +82,49 @@ public:
   }
 
 private:
-  ModuleOp module;
   const CompileOptions &options;
   DefaultTimingManager manager;
   TimingScope timing;
 };
+
+/// From linalg on tensors to objects for one CPU. `isDone`: the options end compilation at a phase on the way.
+LogicalResult generateCode(Driver &driver, ModuleOp module, const TargetSpec &target,
+                           const CompileOptions &options, SharedWeights *weights, StringRef suffix,
+                           SmallVectorImpl<std::string> &objects, bool &isDone) {
+  CodegenOptions codegen;
+  codegen.optLevel = options.optLevel;
+  codegen.vectors = describeVectors(target);
+  auto endsAt = [&](Phase phase) { return isDone = options.phase == phase; };
+
+  // 4. Fusion and tiling, 5. buffers and register tiles.
+  if (failed(driver.run(module, "tiled", [&](OpPassManager &pm) { buildTilingPipeline(pm, codegen); })))
+    return failure();
+  if (endsAt(Phase::Tiled))
+    return success();
+  if (failed(driver.run(module, "vector", [&](OpPassManager &pm) { buildVectorPipeline(pm, codegen); })))
+    return failure();
+  if (endsAt(Phase::Vector))
+    return success();
+  if (failed(driver.run(module, "buffers", [&](OpPassManager &pm) { buildBufferPipeline(pm, codegen); })))
+    return failure();
+  if (endsAt(Phase::Buffers))
+    return success();
+  if (weights)
+    weights->take(module);
+
+  // 6. The LLVM dialect.
+  if (failed(driver.run(module, "llvm", [&](OpPassManager &pm) { buildLLVMPipeline(pm, codegen); })))
+    return failure();
+  if (endsAt(Phase::LLVM))
+    return success();
+
+  // 7. Object code.
+  TimingScope scope = driver.stage("code");
+  CodeFormat format = options.phase == Phase::LLVMIR     ? CodeFormat::LLVMIR
+                      : options.phase == Phase::Assembly ? CodeFormat::Assembly
+                                                         : CodeFormat::Object;
+  return emitCode(module, target, options.optLevel, format, objects, suffix);
+}
 
 std::string describeOptions(const CompileOptions &options) {
   return "-O" + std::to_string(options.optLevel) + " --march=" + options.march;
@@ -104,9 +144,19 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
                            StringRef output, const CompileOptions &options,
                            MLIRContext &context) {
   Location fileLoc = FileLineColLoc::get(&context, buffer ? "<model>" : path, 0, 0);
-  FailureOr<TargetSpec> target = resolveTarget(fileLoc, options.target, options.march);
-  if (failed(target))
-    return failure();
+  SmallVector<TargetSpec> targets;
+  SmallVector<StringRef> cpus;
+  StringRef(options.march).split(cpus, ',');
+  for (StringRef cpu : cpus) {
+    FailureOr<TargetSpec> target = resolveTarget(fileLoc, options.target, cpu);
+    if (failed(target))
+      return failure();
+    if (llvm::any_of(targets, [&](const TargetSpec &other) { return other.cpu == target->cpu; }))
+      return emitError(fileLoc) << "--march names the CPU '" << target->cpu << "' twice";
+    targets.push_back(*target);
+  }
+  if (targets.size() > 1 && options.phase >= Phase::Tiled && options.phase < Phase::Object)
+    return emitError(fileLoc) << "--compile-to shows the code for one CPU from phase tiled on; give one --march";
 
   // 1. Import.
   if (options.progress)
@@ -127,7 +177,7 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     return failure();
   if (!module->lookupSymbol("main_graph"))
     return emitError(fileLoc) << "holds no @main_graph";
-  Driver driver(*module, options);
+  Driver driver(options);
   auto print = [&] {
     return writeText(fileLoc, output, [&](llvm::raw_ostream &os) {
       OpPrintingFlags flags;
@@ -140,7 +190,7 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     return print();
 
   // 2. Graph passes on the onnx dialect.
-  if (failed(driver.run("onnx", [&](OpPassManager &pm) {
+  if (failed(driver.run(*module, "onnx", [&](OpPassManager &pm) {
         onnx::OnnxPipelineOptions graph;
         graph.optimize = options.optLevel > 0;
         onnx::buildOnnxPipeline(pm, graph);
@@ -150,7 +200,7 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     return print();
 
   // 3. linalg on tensors.
-  if (failed(driver.run("linalg", [&](OpPassManager &pm) {
+  if (failed(driver.run(*module, "linalg", [&](OpPassManager &pm) {
         pm.addPass(createConvertOnnxToLinalg());
         pm.addPass(createCanonicalizerPass());
       })))
@@ -158,53 +208,44 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
   if (options.phase == Phase::Linalg)
     return print();
 
-  // 4. Fusion and tiling, 5. buffers and register tiles.
-  CodegenOptions codegen;
-  codegen.optLevel = options.optLevel;
-  codegen.vectors = describeVectors(*target);
-  if (failed(driver.run("tiled", [&](OpPassManager &pm) { buildTilingPipeline(pm, codegen); })))
-    return failure();
-  if (options.phase == Phase::Tiled)
-    return print();
-  if (failed(driver.run("vector", [&](OpPassManager &pm) { buildVectorPipeline(pm, codegen); })))
-    return failure();
-  if (options.phase == Phase::Vector)
-    return print();
-  if (failed(driver.run("buffers", [&](OpPassManager &pm) { buildBufferPipeline(pm, codegen); })))
-    return failure();
-  if (options.phase == Phase::Buffers)
-    return print();
-
-  // 6. The LLVM dialect.
-  if (failed(driver.run("llvm", [&](OpPassManager &pm) { buildLLVMPipeline(pm, codegen); })))
-    return failure();
-  if (options.phase == Phase::LLVM)
-    return print();
-
-  // 7. Object code.
-  SmallVector<std::string> buffers;
-  {
-    TimingScope scope = driver.stage("code");
-    CodeFormat format = options.phase == Phase::LLVMIR     ? CodeFormat::LLVMIR
-                        : options.phase == Phase::Assembly ? CodeFormat::Assembly
-                                                           : CodeFormat::Object;
-    if (failed(emitCode(*module, *target, options.optLevel, format, buffers)))
+  // 4. to 7. for each CPU; the last one works on the module itself.
+  SmallVector<std::string> objects;
+  SmallVector<Variant> variants;
+  SharedWeights weights;
+  for (auto [i, target] : llvm::enumerate(targets)) {
+    OwningOpRef<ModuleOp> copy;
+    bool isLast = i + 1 == targets.size();
+    if (!isLast)
+      copy = cloneWithData(*module);
+    ModuleOp current = isLast ? *module : *copy;
+    Variant variant{target, i == 0 ? "" : "." + target.cpu, 0, nullptr};
+    bool isDone = false;
+    if (failed(generateCode(driver, current, target, options, targets.size() > 1 ? &weights : nullptr,
+                            variant.suffix, objects, isDone)))
       return failure();
+    if (isDone)
+      return print();
+    if (auto bytes = current->getAttrOfType<IntegerAttr>("onnxc.arena_bytes"))
+      variant.arenaBytes = bytes.getInt();
+    variant.regions = current->getAttrOfType<ArrayAttr>("onnxc.regions");
+    variants.push_back(variant);
   }
   if (options.phase == Phase::LLVMIR || options.phase == Phase::Assembly)
     return writeText(fileLoc, output, [&](llvm::raw_ostream &os) {
-      for (const std::string &text : buffers)
+      for (const std::string &text : objects)
         os << text;
     });
 
   // 8. The artefact.
   TimingScope scope = driver.stage("link");
-  std::string metadata = writeMetadata(*module, *target, describeOptions(options));
+  if (targets.size() > 1)
+    weights.give(*module);
+  std::string metadata = writeMetadata(*module, variants, describeOptions(options));
   std::string descriptor;
-  if (failed(emitDescriptor(*module, metadata, *target, descriptor)))
+  if (failed(emitDescriptor(*module, metadata, variants, descriptor)))
     return failure();
-  buffers.push_back(std::move(descriptor));
-  return linkModel(fileLoc, buffers, *module, *target, output,
+  objects.push_back(std::move(descriptor));
+  return linkModel(fileLoc, objects, *module, targets.front(), output,
                    options.phase == Phase::Object ? LinkKind::Object : LinkKind::SharedObject);
 }
 

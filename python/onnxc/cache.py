@@ -18,7 +18,7 @@ def _key(model, options):
 
     compiler = os.stat(library_path())
     add(compiler.st_size, compiler.st_mtime_ns, sorted(options.items()))
-    if options.get("march", "native") == "native":
+    if "native" in str(options.get("march", "native")).split(","):
         # The folder may be shared by different machines.
         add(_cpu_flags())
     if isinstance(model, bytes):

@@ -1,5 +1,5 @@
 // Evaluates tree ensembles (ai.onnx.ml TreeEnsemble and the older Regressor and Classifier).
-// Each call first turns the attributes into one array of nodes.
+// The first call turns the attributes into arrays of nodes.
 #include <algorithm>
 
 #include "mlTree.h"
@@ -82,12 +82,20 @@ const TreeEnsemble *onnxc_k::keptTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs)
   return static_cast<const TreeEnsemble *>(onnxc_kept(ctx, attrs));
 }
 
-const TreeEnsemble *onnxc_k::keepTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const TreeEnsemble &trees) {
+const TreeEnsemble *onnxc_k::keepTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, const TreeEnsemble &trees,
+                                       const onnxc_tensor &x) {
   checkTrees(ctx, trees);
   auto *copy = scratch<TreeEnsemble>(ctx, 1);
   *copy = trees;
   for (int64_t i = 0; i < trees.numNodes; ++i)
     copy->maxFeature = std::max(copy->maxFeature, trees.nodes[i].feature);
+  copy->onlyTarget = trees.numWeights > 0 ? trees.weights[0].target : 0;
+  copy->positive = true;
+  for (int64_t i = 0; i < trees.numWeights; ++i) {
+    copy->onlyTarget = trees.weights[i].target == copy->onlyTarget ? copy->onlyTarget : -1;
+    copy->positive &= trees.weights[i].weight >= 0;
+  }
+  copy->flat = flattenTrees(ctx, trees, x.elem_type == ONNXC_FLOAT);
   for (const void *part : {static_cast<const void *>(trees.nodes), static_cast<const void *>(trees.leaves),
                            static_cast<const void *>(trees.weights), static_cast<const void *>(trees.roots),
                            static_cast<const void *>(trees.members), static_cast<const void *>(trees.baseValues)})
@@ -103,54 +111,60 @@ void onnxc_k::checkColumns(onnxc_ctx *ctx, const TreeEnsemble &trees, int64_t co
                static_cast<long long>(columns));
 }
 
-void onnxc_k::evaluateTrees(const TreeEnsemble &trees, const double *row, double *scores, bool *scored) {
-  for (int64_t t = 0; t < trees.numTargets; ++t) {
-    scores[t] = 0;
-    scored[t] = false;
-  }
-  for (int64_t r = 0; r < trees.numRoots; ++r) {
-    const TreeLeaf &leaf = findLeaf(trees, trees.roots[r], row);
-    for (int64_t i = leaf.begin; i < leaf.end; ++i) {
-      const TreeWeight &w = trees.weights[i];
-      double &score = scores[w.target];
-      switch (trees.aggregate) {
-      case TreeAggregate::Average:
-      case TreeAggregate::Sum: score += w.weight; break;
-      case TreeAggregate::Min: score = scored[w.target] ? std::min(score, w.weight) : w.weight; break;
-      case TreeAggregate::Max: score = scored[w.target] ? std::max(score, w.weight) : w.weight; break;
-      }
-      scored[w.target] = true;
+void onnxc_k::addLeafWeights(const TreeEnsemble &trees, const TreeLeaf &leaf, double *scores, bool *scored) {
+  for (int64_t i = leaf.begin; i < leaf.end; ++i) {
+    const TreeWeight &w = trees.weights[i];
+    double &score = scores[w.target];
+    switch (trees.aggregate) {
+    case TreeAggregate::Average:
+    case TreeAggregate::Sum: score += w.weight; break;
+    case TreeAggregate::Min: score = scored[w.target] ? std::min(score, w.weight) : w.weight; break;
+    case TreeAggregate::Max: score = scored[w.target] ? std::max(score, w.weight) : w.weight; break;
     }
+    scored[w.target] = true;
+  }
+}
+
+void onnxc_k::scoreRows(onnxc_ctx *ctx, const TreeEnsemble &trees, const onnxc_tensor &x, const Rows &rows,
+                        int64_t begin, int64_t count, double *space, double *scores, bool *scored) {
+  int64_t targets = trees.numTargets;
+  std::fill_n(scores, count * targets, 0.0);
+  std::fill_n(scored, count * targets, false);
+  const void *from = space;
+  bool inPlace = trees.flat && trees.flat->isFloat && rows.columns > 0;
+  if (inPlace) {
+    from = dataOf<float>(x) + begin * rows.columns;
+  } else if (rows.columns > 0) {
+    loadDoubles(ctx, x, begin * rows.columns, count * rows.columns, space);
+  } else {
+    std::fill_n(space, count, 0.0); // only leaves are left to read it
+  }
+  if (trees.flat) {
+    evaluateFlat(trees, from, rows.columns, count, scores, scored);
+  } else {
+    for (int64_t n = 0; n < count; ++n)
+      for (int64_t r = 0; r < trees.numRoots; ++r)
+        addLeafWeights(trees, findLeaf(trees, trees.roots[r], space + n * rows.columns), scores + n * targets,
+                       scored + n * targets);
   }
   if (trees.aggregate == TreeAggregate::Average && trees.numRoots > 0)
-    for (int64_t t = 0; t < trees.numTargets; ++t)
-      scores[t] /= static_cast<double>(trees.numRoots);
+    for (int64_t i = 0; i < count * targets; ++i)
+      scores[i] /= static_cast<double>(trees.numRoots);
 }
 
 void onnxc_k::regressTrees(onnxc_ctx *ctx, const TreeEnsemble &trees, PostTransform transform, const onnxc_tensor &x,
                            onnxc_tensor &out) {
-  Rows rows = rowsOf(ctx, x);
-  checkColumns(ctx, trees, rows.columns);
   Dims dims;
-  dims.push(rows.count);
+  dims.push(rowsOf(ctx, x).count);
   dims.push(trees.numTargets);
   prepareOut(ctx, out, dims);
   const onnxc_tensor *to = &out;
-  parallelFor(ctx, rows.count, static_cast<double>(trees.numRoots) * 20, [=, &trees, &x](int64_t begin, int64_t end) {
-    auto *row = scratch<double>(ctx, rows.columns + trees.numTargets);
-    auto *scored = scratch<bool>(ctx, trees.numTargets);
-    double *scores = row + rows.columns;
-    for (int64_t n = begin; n < end; ++n) {
-      loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
-      evaluateTrees(trees, row, scores, scored);
-      for (int64_t t = 0; t < trees.numTargets && trees.numBase > 0; ++t)
-        scores[t] += trees.baseValues[std::min(t, trees.numBase - 1)];
-      applyPostTransform(transform, scores, trees.numTargets);
-      for (int64_t t = 0; t < trees.numTargets; ++t)
-        storeScore(*to, n * trees.numTargets + t, scores[t]);
-    }
-    onnxc_free(ctx, scored);
-    onnxc_free(ctx, row);
+  evaluateTrees(ctx, trees, x, [=, &trees](int64_t n, double *scores) {
+    for (int64_t t = 0; t < trees.numTargets && trees.numBase > 0; ++t)
+      scores[t] += trees.baseValues[std::min(t, trees.numBase - 1)];
+    applyPostTransform(transform, scores, trees.numTargets);
+    for (int64_t t = 0; t < trees.numTargets; ++t)
+      storeScore(*to, n * trees.numTargets + t, scores[t]);
   });
 }
 
@@ -225,7 +239,7 @@ const TreeEnsemble *loadTrees(onnxc_ctx *ctx, const onnxc_attrs *attrs, int32_t 
   if (aggregate < 0 || aggregate > 3)
     onnxc_fail(ctx, "TreeEnsemble: aggregate_function %lld is not known", static_cast<long long>(aggregate));
   trees.aggregate = static_cast<TreeAggregate>(aggregate);
-  return keepTrees(ctx, attrs, trees);
+  return keepTrees(ctx, attrs, trees, in[kX]);
 }
 
 } // namespace

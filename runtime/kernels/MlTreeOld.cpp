@@ -147,7 +147,7 @@ const TreeEnsemble *loadRegressor(onnxc_ctx *ctx, const onnxc_attrs *attrs, int3
   else if (attrIs(attrs, "aggregate_function", "MAX"))
     trees.aggregate = TreeAggregate::Max;
   loadBase(ctx, numbers(numIn, in, 1, attrs, "base_values"), trees);
-  return keepTrees(ctx, attrs, trees);
+  return keepTrees(ctx, attrs, trees, in[0]);
 }
 
 const TreeEnsemble *loadClassifier(onnxc_ctx *ctx, const onnxc_attrs *attrs, int32_t numIn, const onnxc_tensor *in,
@@ -157,7 +157,7 @@ const TreeEnsemble *loadClassifier(onnxc_ctx *ctx, const onnxc_attrs *attrs, int
   static const char *const kNames[] = {"class_treeids", "class_nodeids", "class_ids"};
   TreeEnsemble trees = loadTrees(ctx, attrs, kNames, splits, weights, classes);
   loadBase(ctx, numbers(numIn, in, 1, attrs, "base_values"), trees);
-  return keepTrees(ctx, attrs, trees);
+  return keepTrees(ctx, attrs, trees, in[0]);
 }
 
 } // namespace
@@ -176,64 +176,49 @@ ONNXC_KERNEL(TreeEnsembleRegressor) {
 
 ONNXC_KERNEL(TreeEnsembleClassifier) {
   const onnxc_tensor &x = in[0];
-  Rows rows = rowsOf(ctx, x);
   ClassLabels labels = classLabels(attrs, "classlabels_strings", "classlabels_int64s");
   int64_t classes = labels.size();
   const TreeEnsemble *kept = keptTrees(ctx, attrs);
   if (!kept)
     kept = loadClassifier(ctx, attrs, numIn, in, classes);
   const TreeEnsemble &trees = *kept;
-  checkColumns(ctx, trees, rows.columns);
   const double *baseValues = trees.baseValues;
   int64_t numBase = trees.numBase;
   PostTransform transform = postTransformOf(ctx, attrs);
   // Two classes of which the leaves name only one: its score decides. It is a probability if no
   // weight is negative, else a margin.
-  bool oneScore = classes == 2, positive = true;
-  int64_t only = trees.numWeights > 0 ? trees.weights[0].target : 0;
-  for (int64_t i = 0; i < trees.numWeights; ++i) {
-    oneScore &= trees.weights[i].target == only;
-    positive &= trees.weights[i].weight >= 0;
-  }
+  bool oneScore = classes == 2 && trees.onlyTarget >= 0, positive = trees.positive;
+  int64_t only = trees.onlyTarget;
   Dims dims;
-  dims.push(rows.count);
+  dims.push(rowsOf(ctx, x).count);
   bool wantsLabels = isPresent(numOut, out, 0), wantsScores = isPresent(numOut, out, 1);
   if (wantsLabels)
     prepareOut(ctx, out[0], dims);
   dims.push(classes);
   if (wantsScores)
     prepareOut(ctx, out[1], dims);
-  parallelFor(ctx, rows.count, static_cast<double>(trees.numRoots) * 20, [=, &x, &trees](int64_t begin, int64_t end) {
-    auto *row = scratch<double>(ctx, rows.columns + classes);
-    auto *scored = scratch<bool>(ctx, classes);
-    double *scores = row + rows.columns;
-    for (int64_t n = begin; n < end; ++n) {
-      loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
-      evaluateTrees(trees, row, scores, scored);
-      int64_t label;
-      if (oneScore) {
-        double score = scores[only] + (numBase > 0 ? baseValues[numBase - 1] : 0);
-        label = static_cast<float>(score) > (positive ? 0.5f : 0.0f);
-        if (only == 0) {
-          scores[0] = score;
-          expandBinary(transform, positive ? SecondClass::Complement : SecondClass::Negation, scores);
-        } else {
-          scores[only] = score;
-          applyPostTransform(transform, scores, 2);
-        }
+  evaluateTrees(ctx, trees, x, [=](int64_t n, double *scores) {
+    int64_t label;
+    if (oneScore) {
+      double score = scores[only] + (numBase > 0 ? baseValues[numBase - 1] : 0);
+      label = static_cast<float>(score) > (positive ? 0.5f : 0.0f);
+      if (only == 0) {
+        scores[0] = score;
+        expandBinary(transform, positive ? SecondClass::Complement : SecondClass::Negation, scores);
       } else {
-        for (int64_t c = 0; c < classes && c < numBase; ++c)
-          scores[c] += baseValues[c];
-        label = argMax(scores, classes);
-        applyPostTransform(transform, scores, classes);
+        scores[only] = score;
+        applyPostTransform(transform, scores, 2);
       }
-      if (wantsLabels)
-        giveLabel(ctx, labels, out[0], n, label);
-      for (int64_t c = 0; wantsScores && c < classes; ++c)
-        storeScore(out[1], n * classes + c, scores[c]);
+    } else {
+      for (int64_t c = 0; c < classes && c < numBase; ++c)
+        scores[c] += baseValues[c];
+      label = argMax(scores, classes);
+      applyPostTransform(transform, scores, classes);
     }
-    onnxc_free(ctx, scored);
-    onnxc_free(ctx, row);
+    if (wantsLabels)
+      giveLabel(ctx, labels, out[0], n, label);
+    for (int64_t c = 0; wantsScores && c < classes; ++c)
+      storeScore(out[1], n * classes + c, scores[c]);
   });
   return 0;
 }

@@ -51,7 +51,7 @@ void runRange(void *arg, int64_t begin, int64_t end) {
 
 void runModel(onnxc_ctx *ctx) {
   takeInputs(ctx);
-  int32_t code = onnxc_generated_main(ctx);
+  int32_t code = ctx->variant->main(ctx);
   onnxc_begin_region(ctx, -1);
   if (code != 0)
     failWith(ctx, ONNXC_RUNTIME_ERROR, "the model ended with code %d", code);
@@ -138,16 +138,20 @@ onnxc_status create(const onnxc_host *host, onnxc_instance **out) {
     return ONNXC_INVALID_ARGUMENT;
   *out = nullptr;
   const onnxc_model_desc &desc = onnxc_generated_desc;
+  const onnxc_variant *variant = chosenVariant();
+  if (!variant)
+    return ONNXC_UNSUPPORTED;
   auto *ctx = static_cast<onnxc_ctx *>(calloc(1, sizeof(onnxc_ctx)));
   if (!ctx)
     return ONNXC_OUT_OF_MEMORY;
   size_t align = static_cast<size_t>(desc.arena_align > kAlign ? desc.arena_align : kAlign);
   ctx->host = host;
+  ctx->variant = variant;
   ctx->numSymbols = countSymbols();
   ctx->inputs = static_cast<Input *>(calloc(static_cast<size_t>(desc.num_inputs) + 1, sizeof(Input)));
   ctx->outputs = static_cast<Output *>(calloc(static_cast<size_t>(desc.num_outputs) + 1, sizeof(Output)));
   if (!ctx->inputs || !ctx->outputs ||
-      posix_memalign(&ctx->arenaBase, align, static_cast<size_t>(desc.arena_bytes) + align)) {
+      posix_memalign(&ctx->arenaBase, align, static_cast<size_t>(variant->arena_bytes) + align)) {
     ctx->arenaBase = nullptr;
     destroy(reinterpret_cast<onnxc_instance *>(ctx));
     return ONNXC_OUT_OF_MEMORY;
@@ -175,10 +179,11 @@ onnxc_status run(onnxc_instance *instance, const onnxc_value *inputs, onnxc_valu
   return static_cast<onnxc_status>(ctx->status);
 }
 
-// A failed create has one reason only, so it needs no state.
+// The reason of a failed create follows from the machine, so it needs no state.
 const char *lastError(const onnxc_instance *instance) {
   if (!instance)
-    return "out of memory: the model's working memory can't be allocated";
+    return chosenVariant() ? "out of memory: the model's working memory can't be allocated"
+                           : missingFeatures();
   return reinterpret_cast<const onnxc_ctx *>(instance)->error;
 }
 
@@ -202,7 +207,9 @@ extern "C" __attribute__((visibility("default"))) const onnxc_model *onnxc_model
   model.destroy = destroy;
   model.run = run;
   model.last_error = lastError;
-  model.regions = desc.regions;
-  model.num_regions = static_cast<int32_t>(desc.num_regions);
+  if (const onnxc_variant *variant = chosenVariant()) {
+    model.regions = variant->regions;
+    model.num_regions = static_cast<int32_t>(variant->num_regions);
+  }
   return &model;
 }

@@ -52,6 +52,7 @@ struct Output {
 
 struct onnxc_ctx {
   const onnxc_host *host;
+  const onnxc_variant *variant;
   void *arenaBase;
   void *arena;
   onnxc_rt::Pool pool;
@@ -80,6 +81,11 @@ inline void unlock(char *flag) { __atomic_clear(flag, __ATOMIC_RELEASE); }
 
 __attribute__((noreturn, format(printf, 3, 4))) void failWith(onnxc_ctx *ctx, onnxc_status status,
                                                               const char *format, ...);
+
+// Variants.cpp: the code for this CPU; null if there is none.
+const onnxc_variant *chosenVariant();
+// Why there is none.
+const char *missingFeatures();
 
 // Pool.cpp
 void *poolAllocSmall(onnxc_ctx *ctx, int64_t bytes);

@@ -26,21 +26,40 @@ typedef struct onnxc_arg_desc {
   const char *type_str; /* as in the metadata: "seq(map(int64,tensor(float)))" */
 } onnxc_arg_desc;
 
+/* Something that the code uses and a CPU may lack: a bit of cpuid. */
+typedef struct onnxc_cpu_feature {
+  const char *name;
+  uint32_t leaf, subleaf;
+  int32_t reg; /* 0: eax, 1: ebx, 2: ecx, 3: edx */
+  int32_t bit;
+} onnxc_cpu_feature;
+
+/* The code compiled for one CPU. */
+typedef struct onnxc_variant {
+  const char *cpu;
+  /* 0 on success; failures of checks and kernels do not return here. */
+  int32_t (*main)(onnxc_ctx *ctx);
+  int64_t arena_bytes;
+  const onnxc_region *regions;
+  int64_t num_regions;
+  const onnxc_cpu_feature *features;
+  int64_t num_features;
+  uint64_t saved_state; /* what the operating system must save of the registers: bits of XCR0 */
+} onnxc_variant;
+
 typedef struct onnxc_model_desc {
   const char *metadata;
   int64_t metadata_size;
   int32_t num_inputs, num_outputs;
   const onnxc_arg_desc *inputs, *outputs;
-  int64_t arena_bytes;
   int64_t arena_align; /* a power of two; 0 means 64 */
-  const onnxc_region *regions;
-  int64_t num_regions;
+  /* The one with the most features that this CPU has is run. */
+  const onnxc_variant *variants;
+  int64_t num_variants;
 } onnxc_model_desc;
 
 /* ---- defined by generated code ---- */
 extern const onnxc_model_desc onnxc_generated_desc;
-/* 0 on success; failures of checks and kernels do not return here. */
-extern int32_t onnxc_generated_main(onnxc_ctx *ctx);
 
 /* ---- called by generated code ---- */
 

@@ -11,12 +11,13 @@ std::function<void(onnxc_ctx *)> body;
 } // namespace
 
 extern "C" {
-extern const onnxc_model_desc onnxc_generated_desc;
-const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 0, 0, nullptr, nullptr, 0, 64};
-int32_t onnxc_generated_main(onnxc_ctx *ctx) {
+static int32_t runBody(onnxc_ctx *ctx) {
   body(ctx);
   return 0;
 }
+extern const onnxc_model_desc onnxc_generated_desc;
+const onnxc_variant variant = {"any", runBody, 0, nullptr, 0, nullptr, 0, 0};
+const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 0, 0, nullptr, nullptr, 64, &variant, 1};
 }
 
 namespace onnxc_test {

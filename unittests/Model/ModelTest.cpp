@@ -62,9 +62,7 @@ extern "C" {
 
 const onnxc_model *onnxc_model_entry(uint32_t abi);
 
-const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 5, 5, kInputs, kOutputs, 4096, 128, nullptr, 0};
-
-int32_t onnxc_generated_main(onnxc_ctx *ctx) {
+int32_t runModel(onnxc_ctx *ctx) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(onnxc_arena(ctx)) % 128, 0u);
   std::memset(onnxc_arena(ctx), 1, 4096);
   onnxc_cancel_point(ctx);
@@ -97,6 +95,9 @@ int32_t onnxc_generated_main(onnxc_ctx *ctx) {
     onnxc_set_output(ctx, i, 0, onnxc_input_dims(ctx, i), onnxc_input_data(ctx, i));
   return 0;
 }
+
+const onnxc_variant kVariant = {"any", runModel, 4096, nullptr, 0, nullptr, 0, 0};
+const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 5, 5, kInputs, kOutputs, 128, &kVariant, 1};
 }
 
 namespace {

@@ -242,6 +242,15 @@ TEST(Session, BadFiles) {
   fs::remove_all(folder);
 }
 
+#if defined(__x86_64__)
+TEST(Variants, TheFittingOneRuns) {
+  Session session(modelPath("Variants"));
+  EXPECT_EQ(session.run({})[0].data<int64_t>()[0], 1);
+  expectError(ErrorCode::Unsupported, {"x86-64-v9", "lacks teleport, avx9;", "--march"},
+              [] { Session(modelPath("NoFit")); });
+}
+#endif
+
 TEST(Metadata, Malformed) {
   for (const char *json : {"", "{", "[]", "{}", "{\"inputs\": 1, \"outputs\": []}",
                            "{\"inputs\": [{\"name\": 1}], \"outputs\": []}",

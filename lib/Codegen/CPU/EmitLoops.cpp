@@ -30,6 +30,9 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     getOperation().walk([&](memref::CopyOp op) {
       op.getSourceMutable().assign(withoutCasts(op.getSource()));
       op.getTargetMutable().assign(withoutCasts(op.getTarget()));
+      // Of a tile that was computed in place.
+      if (op.getSource() == op.getTarget())
+        return rewriter.eraseOp(op);
       if (!isContiguous(op.getSource()) || !isContiguous(op.getTarget()))
         copies.push_back(op);
     });

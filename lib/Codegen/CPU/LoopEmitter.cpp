@@ -4,6 +4,8 @@
 // does not divide goes into a second, smaller tile; its last vector is masked.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
+#include "StridedLoads.h"
+
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +22,8 @@ namespace onnxc {
 namespace {
 
 constexpr int64_t kMaxUnrolledTaps = 4;
+/// Elements further apart than this are loaded one by one.
+constexpr int64_t kMaxStep = 8;
 
 class Emitter {
 public:
@@ -106,11 +110,6 @@ private:
       int64_t vectors = llvm::divideCeil(left, lanes);
       if (left % lanes == 0)
         return tileOnce(dim, index(whole), vectors, rest);
-      if (vectors > 1 && hasStridedAccess(dim)) {
-        tileOnce(dim, index(whole), vectors - 1, rest);
-        whole += (vectors - 1) * lanes;
-        vectors = 1;
-      }
       ragged(dim, index(whole), vectors, rest);
       return;
     }
@@ -155,12 +154,15 @@ private:
   void ragged(unsigned dim, Value at, int64_t count, ArrayRef<unsigned> rest) {
     base[dim] = at;
     factor[dim] = count;
-    if (!hasStridedAccess(dim)) {
+    if (!loadsElements(dim)) {
       Value last = arith::AddIOp::create(b, loc, at, index((count - 1) * lanes));
       Value left = arith::SubIOp::create(b, loc, sizeOf(dim), last);
       mask = createMask(left);
+      if (auto size = getConstantIntValue(sizes[dim]))
+        lanesLeft = *size % lanes;
       emitParallel(rest);
       mask = Value();
+      lanesLeft.reset();
       return;
     }
     unsigned saved = lanes;
@@ -349,6 +351,7 @@ private:
   SmallVector<Value> emitBody(ArrayRef<Value> accumulators,
                               ArrayRef<SmallVector<Coordinates>> places) {
     DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
+    turned.clear();
     auto loadOnce = [&](unsigned operand, const Coordinates &c) {
       Coordinates own(numLoops, 0);
       unsigned key = 0;
@@ -477,7 +480,30 @@ private:
     return classifyAccess(maps[operand], type, dim) == Access::Contiguous;
   }
 
-  bool hasStridedAccess(unsigned dim) {
+  /// Whether the operand is contiguous along the dimension that the tile turns.
+  bool isTurned(unsigned operand) {
+    return schedule.turnDim && factor[*schedule.turnDim] > 1 &&
+           !isContiguous(operand, *schedule.vectorDim) &&
+           isContiguous(operand, *schedule.turnDim);
+  }
+
+  /// The step between an operand's elements in a vector, if few whole vectors hold them all.
+  std::optional<int64_t> shortStep(unsigned operand) {
+    auto type = cast<MemRefType>(op->getOperand(operand).getType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (failed(type.getStridesAndOffset(strides, offset)) || strides.empty() || strides.back() != 1)
+      return std::nullopt;
+    auto step = constantStep(maps[operand], type, *schedule.vectorDim);
+    bool isShort = step && (*step == -1 || (*step > 1 && *step <= std::min(kMaxStep, lanes)));
+    return isShort ? step : std::nullopt;
+  }
+
+  /// Whether a partial vector along `dim` would be put together from elements without it being
+  /// known how many there are.
+  bool loadsElements(unsigned dim) {
+    if (getConstantIntValue(sizes[dim]))
+      return false;
     for (unsigned operand = 0, e = op->getNumOperands(); operand < e; ++operand)
       if (isa<MemRefType>(op->getOperand(operand).getType()) &&
           maps[operand].isFunctionOfDim(dim) && !body.getArgument(operand).use_empty() &&
@@ -505,11 +531,22 @@ private:
       return loadScalar(operand, c);
     unsigned dim = *schedule.vectorDim;
     auto type = VectorType::get(lanes, elementType(operand));
+    if (isTurned(operand))
+      return loadTurned(operand, c, type);
     if (!isContiguous(operand, dim)) {
+      int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
+      if (auto step = shortStep(operand)) {
+        auto load = [&](int64_t from, int64_t valid) {
+          return loadVector(operand, indices(operand, c), type, from, valid);
+        };
+        return *step < 0 ? loadReversed(b, loc, wanted, lanes, load)
+                         : loadEvery(b, loc, *step, wanted, lanes, load);
+      }
       SmallVector<Value> elements;
-      for (int64_t lane = 0; lane < lanes; ++lane)
+      for (int64_t lane = 0; lane < wanted; ++lane)
         elements.push_back(memref::LoadOp::create(
             b, loc, source, indices(operand, c, std::make_pair(dim, lane))));
+      elements.resize(lanes, elements.front());
       return vector::FromElementsOp::create(b, loc, type, elements);
     }
     SmallVector<Value> at = indices(operand, c);
@@ -517,6 +554,35 @@ private:
       return vector::LoadOp::create(b, loc, type, source, at);
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
     return vector::MaskedLoadOp::create(b, loc, type, source, at, mask, zero);
+  }
+
+  /// A vector from `from` elements after the position on, of which only `valid` are read.
+  Value loadVector(unsigned operand, SmallVector<Value> at, VectorType type, int64_t from,
+                   int64_t valid) {
+    if (from != 0)
+      at.back() = arith::AddIOp::create(b, loc, at.back(), index(from));
+    Value source = op->getOperand(operand);
+    if (valid == type.getNumElements())
+      return vector::LoadOp::create(b, loc, type, source, at);
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    return vector::MaskedLoadOp::create(b, loc, type, source, at, createMask(index(valid)), zero);
+  }
+
+  /// One row of the tile, all of which is loaded along the dimension that it turns, at the first row.
+  Value loadTurned(unsigned operand, const Coordinates &c, VectorType type) {
+    unsigned dim = *schedule.vectorDim, turn = *schedule.turnDim;
+    SmallVector<Value> &rows = turned[operand];
+    if (rows.empty()) {
+      Coordinates first = c;
+      first[turn] = 0;
+      int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
+      for (int64_t lane = 0; lane < wanted; ++lane)
+        rows.push_back(loadVector(operand, indices(operand, first, std::make_pair(dim, lane)), type,
+                                  0, factor[turn]));
+      rows.resize(lanes, rows.front());
+      transposeSquare(b, loc, rows);
+    }
+    return rows[c[turn]];
   }
 
   void store(unsigned operand, const Coordinates &c, Value value, bool scalar) {
@@ -547,6 +613,8 @@ private:
   SmallVector<unsigned> factor; // tile's iterations (vectors), by dimension
   int64_t lanes = 1;
   Value mask; // lanes in use, in the ragged vector only
+  std::optional<int64_t> lanesLeft; // how many these are, where that is known
+  DenseMap<unsigned, SmallVector<Value>> turned; // rows of the tile, by operand
 };
 
 } // namespace

@@ -32,7 +32,31 @@ Access classifyAccess(AffineMap map, MemRefType type, unsigned dim) {
   return Access::Contiguous;
 }
 
+std::optional<int64_t> constantStep(AffineMap map, MemRefType type, unsigned dim) {
+  SmallVector<int64_t> strides;
+  int64_t offset, step = 0;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return std::nullopt;
+  MLIRContext *context = map.getContext();
+  AffineExpr d = getAffineDimExpr(dim, context);
+  for (auto [expr, stride] : llvm::zip(map.getResults(), strides)) {
+    if (!expr.isFunctionOfDim(dim))
+      continue;
+    auto each = dyn_cast<AffineConstantExpr>(
+        simplifyAffineExpr(expr.replace(d, d + 1) - expr, map.getNumDims(), 0));
+    if (!each || ShapedType::isDynamic(stride))
+      return std::nullopt;
+    step += each.getValue() * stride;
+  }
+  return step;
+}
+
 namespace {
+
+/// Rows of a tile that is transposed in registers.
+constexpr unsigned kMaxTurned = 16;
+/// Elements this far apart are still loaded as whole vectors.
+constexpr int64_t kCloseElements = 8;
 
 bool isVectorElement(Type type) { return type.isIntOrIndexOrFloat(); }
 
@@ -87,14 +111,16 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
     return !op->getRegion(0).getArgument(operand).use_empty();
   };
 
-  // Vector dimension: the one with the fewest operands that are neither
-  // contiguous nor invariant; parallel dimensions win ties.
+  // Vector dimension: the one with the fewest operands that have to be put together from elements;
+  // then parallel dimensions; then the fewest operands whose elements are a few apart.
   bool hasReduction = llvm::is_contained(iterators, utils::IteratorType::reduction);
   int best = -1;
-  unsigned bestOther = ~0u, bestContiguous = 0;
+  unsigned bestOther = ~0u;
+  std::tuple<unsigned, bool, unsigned, int> bestCost;
   for (unsigned dim = 0; dim < numLoops; ++dim) {
     bool parallel = iterators[dim] == utils::IteratorType::parallel;
-    unsigned other = 0, contiguous = 0;
+    unsigned other = 0, close = 0;
+    int contiguous = 0;
     bool usable = true;
     for (unsigned operand = 0; operand < numOperands; ++operand) {
       if (operand < firstInit && !isUsed(operand))
@@ -102,7 +128,11 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
       Access kind = access(operand, dim);
       if (operand >= firstInit)
         usable &= kind == (parallel ? Access::Contiguous : Access::Invariant);
-      other += kind == Access::Other;
+      auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
+      if (kind == Access::Other) {
+        auto step = constantStep(maps[operand], type, dim);
+        (step && *step > 0 && *step <= kCloseElements ? close : other) += 1;
+      }
       contiguous += kind == Access::Contiguous;
     }
     if (!usable || (!parallel && contiguous == 0))
@@ -110,15 +140,11 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
     int64_t size = staticSize(op, dim);
     if (!ShapedType::isDynamic(size) && size < 2)
       continue;
-    bool better = best < 0 || other < bestOther ||
-                  (other == bestOther && parallel &&
-                   iterators[best] == utils::IteratorType::reduction) ||
-                  (other == bestOther && contiguous > bestContiguous &&
-                   iterators[best] == iterators[dim]);
-    if (better) {
+    std::tuple<unsigned, bool, unsigned, int> cost{other, !parallel, close, -contiguous};
+    if (best < 0 || cost < bestCost) {
       best = dim;
-      bestOther = other;
-      bestContiguous = contiguous;
+      bestOther = other + close;
+      bestCost = cost;
     }
   }
   if (best < 0)
@@ -139,8 +165,22 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
     return schedule;
   schedule.vectorDim = v;
   schedule.lanes = lanes;
-  if (!hasReduction)
+  if (!hasReduction) {
+    // An operand that is contiguous along another dimension is read along that one.
+    for (unsigned dim = 0; bestOther > 0 && dim < numLoops; ++dim) {
+      bool turns = false;
+      for (unsigned operand = 0; operand < firstInit; ++operand)
+        turns |= isUsed(operand) && access(operand, v) == Access::Other &&
+                 access(operand, dim) == Access::Contiguous;
+      if (dim == v || !turns || staticSize(op, dim) == 1)
+        continue;
+      schedule.lanes = std::min(lanes, kMaxTurned);
+      schedule.turnDim = dim;
+      schedule.unroll[dim] = schedule.lanes;
+      break;
+    }
     return schedule;
+  }
 
   // Register tile: unroll parallel dimensions along which some operand stays, so that what
   // was loaded is used several times.

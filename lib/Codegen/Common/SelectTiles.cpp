@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kAssumedSize = 128;
 /// Scalar operations below which a loop over tiles costs more than it gives.
 constexpr int64_t kMinWork = 32 * 1024;
+/// A tile of a transposed copy.
+constexpr int64_t kTurnedRows = 64, kTurnedColumns = 256;
 
 int64_t assumed(int64_t size) { return ShapedType::isDynamic(size) ? kAssumedSize : size; }
 
@@ -248,19 +250,50 @@ private:
       for (auto [size, tie] : llvm::zip(member.getStaticLoopRanges(), group.ties[member]))
         if (tie < 0 && member != root)
           inside = std::max(inside, assumed(size));
-    for (int dim = sizes.size() - 1; dim >= 0; --dim) {
+    // Innermost first. Rows of a transposed operand and of the result cross: a tile has a
+    // part of both.
+    SmallVector<int64_t> most(sizes.size(), std::numeric_limits<int64_t>::max());
+    SmallVector<int> order;
+    int last = sizes.size() - 1, turned = turnedLoop(root);
+    if (turned >= 0 && tileable[turned] && tileable[last]) {
+      order = {last, turned};
+      most[last] = kTurnedColumns;
+      most[turned] = kTurnedRows;
+    }
+    for (int dim = last; dim >= 0; --dim)
+      if (!llvm::is_contained(order, dim))
+        order.push_back(dim);
+    for (int dim : order) {
       if (!tileable[dim])
         continue;
-      int64_t room = std::max<int64_t>(1, budget / inside);
+      int64_t room = std::min(most[dim], std::max<int64_t>(1, budget / inside));
       if (!ShapedType::isDynamic(sizes[dim]) && sizes[dim] <= room) {
         inside *= std::max<int64_t>(1, sizes[dim]);
         // Whole: a tile size is given only where something is left to split.
         tiles[dim] = 0;
         continue;
       }
-      tiles[dim] = evenTile(sizes[dim], room);
+      tiles[dim] = evenTile(sizes[dim], room, room == most[dim] ? 16 : 1);
       inside *= tiles[dim];
     }
+  }
+
+  /// The loop along which an input is contiguous, while the result is along the last one; -1: none.
+  static int turnedLoop(linalg::LinalgOp root) {
+    int last = root.getNumLoops() - 1;
+    auto lastLoop = [&](OpOperand *operand) {
+      AffineMap map = root.getMatchingIndexingMap(operand);
+      auto dim = map.getNumResults() ? dyn_cast<AffineDimExpr>(map.getResults().back())
+                                     : AffineDimExpr(nullptr);
+      return dim ? int(dim.getPosition()) : -1;
+    };
+    if (root.getNumReductionLoops() > 0 || lastLoop(root.getDpsInitOperand(0)) != last)
+      return -1;
+    for (OpOperand *input : root.getDpsInputOperands())
+      if (int dim = lastLoop(input); dim >= 0 && dim != last &&
+                                     root.getMatchingIndexingMap(input).isFunctionOfDim(last))
+        return dim;
+    return -1;
   }
 
   int64_t cacheBytes;

@@ -2,10 +2,12 @@
 // so they are translated, optimised and compiled at the same time.
 #include "onnxc/Target/LLVM/ObjectCode.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Analysis/TargetTransformInfo.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -85,8 +87,10 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLe
   builder.buildPerModuleDefaultPipeline(level).run(module, modules);
 }
 
+/// `renamed`: the functions that get the suffix.
 LogicalResult emitOne(ModuleOp module, const TargetSpec &target, unsigned optLevel,
-                      CodeFormat format, std::string &buffer) {
+                      CodeFormat format, std::string &buffer, const llvm::StringSet<> &renamed,
+                      StringRef suffix) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeMachine(target, optLevel, error);
   if (!machine)
@@ -104,6 +108,8 @@ LogicalResult emitOne(ModuleOp module, const TargetSpec &target, unsigned optLev
     if (machine->getTargetTriple().isX86())
       weights->setCodeModel(llvm::CodeModel::Large);
   for (llvm::Function &function : *code) {
+    if (renamed.contains(function.getName()))
+      function.setName(function.getName() + suffix);
     if (function.isDeclaration())
       continue;
     function.addFnAttr("target-cpu", target.cpu);
@@ -188,16 +194,68 @@ VectorTarget describeVectors(const TargetSpec &target) {
   return {128, 16};
 }
 
+SmallVector<CpuFeature> requiredFeatures(const TargetSpec &target) {
+  // What LLVM may use without being asked for it, by its names. System instructions are left out.
+  static const CpuFeature known[] = {
+      {"sse3", 1, 0, 2, 0},          {"pclmul", 1, 0, 2, 1},        {"ssse3", 1, 0, 2, 9},
+      {"fma", 1, 0, 2, 12},          {"cx16", 1, 0, 2, 13},         {"sse4.1", 1, 0, 2, 19},
+      {"sse4.2", 1, 0, 2, 20},       {"movbe", 1, 0, 2, 22},        {"popcnt", 1, 0, 2, 23},
+      {"aes", 1, 0, 2, 25},          {"avx", 1, 0, 2, 28},          {"f16c", 1, 0, 2, 29},
+      {"bmi", 7, 0, 1, 3},           {"avx2", 7, 0, 1, 5},          {"bmi2", 7, 0, 1, 8},
+      {"avx512f", 7, 0, 1, 16},      {"avx512dq", 7, 0, 1, 17},     {"adx", 7, 0, 1, 19},
+      {"avx512ifma", 7, 0, 1, 21},   {"avx512cd", 7, 0, 1, 28},     {"sha", 7, 0, 1, 29},
+      {"avx512bw", 7, 0, 1, 30},     {"avx512vl", 7, 0, 1, 31},     {"avx512vbmi", 7, 0, 2, 1},
+      {"avx512vbmi2", 7, 0, 2, 6},   {"gfni", 7, 0, 2, 8},          {"vaes", 7, 0, 2, 9},
+      {"vpclmulqdq", 7, 0, 2, 10},   {"avx512vnni", 7, 0, 2, 11},   {"avx512bitalg", 7, 0, 2, 12},
+      {"avx512vpopcntdq", 7, 0, 2, 14}, {"avx512vp2intersect", 7, 0, 3, 8}, {"amx-bf16", 7, 0, 3, 22},
+      {"avx512fp16", 7, 0, 3, 23},   {"amx-tile", 7, 0, 3, 24},     {"amx-int8", 7, 0, 3, 25},
+      {"avxvnni", 7, 1, 0, 4},       {"avx512bf16", 7, 1, 0, 5},    {"amx-fp16", 7, 1, 0, 21},
+      {"avxifma", 7, 1, 0, 23},      {"avxvnniint8", 7, 1, 3, 4},   {"avxneconvert", 7, 1, 3, 5},
+      {"avxvnniint16", 7, 1, 3, 10}, {"sahf", 0x80000001, 0, 2, 0}, {"lzcnt", 0x80000001, 0, 2, 5},
+      {"sse4a", 0x80000001, 0, 2, 6}, {"xop", 0x80000001, 0, 2, 11}, {"fma4", 0x80000001, 0, 2, 16},
+      {"tbm", 0x80000001, 0, 2, 21}};
+  initializeTargets();
+  SmallVector<CpuFeature> required;
+  llvm::Triple triple(target.triple);
+  std::string error;
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found || !triple.isX86())
+    return required;
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      found->createMCSubtargetInfo(triple, target.cpu, target.features));
+  for (const CpuFeature &feature : known)
+    if (info->checkFeatures(std::string("+") + feature.name))
+      required.push_back(feature);
+  return required;
+}
+
+uint64_t requiredState(ArrayRef<CpuFeature> features) {
+  constexpr uint64_t avx = 0x6, avx512 = 0xe0, amx = 0x60000;
+  uint64_t state = 0;
+  for (const CpuFeature &feature : features) {
+    StringRef name = feature.name;
+    state |= name == "avx" ? avx : name == "avx512f" ? avx512 : name == "amx-tile" ? amx : 0;
+  }
+  return state;
+}
+
 LogicalResult emitCode(ModuleOp module, const TargetSpec &target, unsigned optLevel,
-                       CodeFormat format, SmallVectorImpl<std::string> &buffers) {
+                       CodeFormat format, SmallVectorImpl<std::string> &buffers, StringRef suffix) {
   initializeTargets();
   SmallVector<ModuleOp> parts(module.getOps<ModuleOp>());
   if (parts.empty())
     parts.push_back(module);
-  buffers.resize(parts.size());
+  llvm::StringSet<> renamed;
+  if (!suffix.empty())
+    for (ModuleOp part : parts)
+      for (auto function : part.getOps<LLVM::LLVMFuncOp>())
+        if (!function.isExternal() && function.getLinkage() == LLVM::Linkage::External)
+          renamed.insert(function.getSymName());
+  size_t first = buffers.size();
+  buffers.resize(first + parts.size());
   auto indices = llvm::to_vector(llvm::seq<unsigned>(0, parts.size()));
   return failableParallelForEach(module.getContext(), indices, [&](unsigned i) {
-    return emitOne(parts[i], target, optLevel, format, buffers[i]);
+    return emitOne(parts[i], target, optLevel, format, buffers[first + i], renamed, suffix);
   });
 }
 

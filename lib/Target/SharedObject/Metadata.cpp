@@ -96,7 +96,7 @@ void writeValues(llvm::json::OStream &json, StringRef key, ArrayAttr values) {
 
 } // namespace
 
-std::string writeMetadata(ModuleOp module, const TargetSpec &target, StringRef options) {
+std::string writeMetadata(ModuleOp module, ArrayRef<Variant> variants, StringRef options) {
   std::string result;
   llvm::raw_string_ostream os(result);
   llvm::json::OStream json(os);
@@ -124,13 +124,19 @@ std::string writeMetadata(ModuleOp module, const TargetSpec &target, StringRef o
     writeValues(json, "inputs", module->getAttrOfType<ArrayAttr>("onnxc.inputs"));
     writeValues(json, "outputs", module->getAttrOfType<ArrayAttr>("onnxc.outputs"));
     json.attributeObject("target", [&] {
-      json.attribute("triple", target.triple);
-      json.attributeArray("cpus", [&] { json.value(target.cpu); });
+      json.attribute("triple", variants.front().target.triple);
+      json.attributeArray("cpus", [&] {
+        for (const Variant &variant : variants)
+          json.value(variant.target.cpu);
+      });
     });
     json.attribute("compiler", "onnxc 0.1.0");
     json.attribute("options", utf8(options));
     json.attributeObject("planned_memory", [&] {
-      json.attribute("arena_bytes", number(module, "onnxc.arena_bytes"));
+      int64_t arena = 0;
+      for (const Variant &variant : variants)
+        arena = std::max(arena, variant.arenaBytes);
+      json.attribute("arena_bytes", arena);
       json.attribute("weights_bytes", number(module, "onnxc.weights_bytes"));
       auto dynamic = module->getAttrOfType<BoolAttr>("onnxc.dynamic_memory");
       json.attribute("dynamic", dynamic && dynamic.getValue());
@@ -139,7 +145,7 @@ std::string writeMetadata(ModuleOp module, const TargetSpec &target, StringRef o
   return result;
 }
 
-LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, const TargetSpec &target,
+LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, ArrayRef<Variant> variants,
                              std::string &object) {
   // Built in the LLVM dialect so that it takes the same way as the code.
   MLIRContext *context = module.getContext();
@@ -249,48 +255,98 @@ LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, const TargetSp
   };
   std::string inputs = signature("onnxc.inputs", "desc_inputs");
   std::string outputs = signature("onnxc.outputs", "desc_outputs");
-  auto regions = module->getAttrOfType<ArrayAttr>("onnxc.regions");
-  int64_t numRegions = regions ? regions.size() : 0;
-  auto regionType = LLVM::LLVMStructType::getLiteral(context, {pointer, i32});
-  if (numRegions) {
-    SmallVector<std::string> names;
-    for (auto region : regions.getAsRange<DictionaryAttr>())
-      names.push_back(bytes(region.getAs<StringAttr>("nodes").getValue()));
-    auto type = LLVM::LLVMArrayType::get(regionType, numRegions);
-    built(type, "desc_regions", LLVM::Linkage::Private, [&]() -> Value {
-      Value all = LLVM::UndefOp::create(b, loc, type);
-      for (auto [i, region] : llvm::enumerate(regions.getAsRange<DictionaryAttr>())) {
-        auto at = static_cast<int64_t>(i);
-        all = insert(all, address(names[i]), {at, 0});
-        all = insert(all, constant(i32, region.getAs<BoolAttr>("parallel").getValue()), {at, 1});
+  // A table of structs; returns its symbol, "" if it is empty.
+  auto table = [&](LLVM::LLVMStructType type, StringRef name, size_t size,
+                   llvm::function_ref<void(size_t, llvm::function_ref<void(Value)>)> fields) {
+    if (size == 0)
+      return std::string();
+    auto array = LLVM::LLVMArrayType::get(type, size);
+    built(array, name, LLVM::Linkage::Private, [&]() -> Value {
+      Value all = LLVM::UndefOp::create(b, loc, array);
+      for (size_t i = 0; i < size; ++i) {
+        int64_t field = 0;
+        fields(i, [&](Value value) { all = insert(all, value, {int64_t(i), field++}); });
       }
       return all;
     });
+    return name.str();
+  };
+  auto regionType = LLVM::LLVMStructType::getLiteral(context, {pointer, i32});
+  auto featureType = LLVM::LLVMStructType::getLiteral(context, {pointer, i32, i32, i32, i32});
+  auto variantType = LLVM::LLVMStructType::getLiteral(
+      context, {pointer, pointer, i64, pointer, i64, pointer, i64, i64});
+  struct Tables {
+    std::string cpu, regions, features;
+    int64_t numRegions, numFeatures;
+    uint64_t state;
+  };
+  SmallVector<Tables> tables;
+  for (const Variant &variant : variants) {
+    std::string suffix = std::to_string(tables.size());
+    SmallVector<CpuFeature> features = requiredFeatures(variant.target);
+    SmallVector<std::string> nodes, names;
+    SmallVector<bool> parallel;
+    if (variant.regions)
+      for (auto region : variant.regions.getAsRange<DictionaryAttr>()) {
+        nodes.push_back(bytes(region.getAs<StringAttr>("nodes").getValue()));
+        parallel.push_back(region.getAs<BoolAttr>("parallel").getValue());
+      }
+    for (const CpuFeature &feature : features)
+      names.push_back(bytes(feature.name));
+    Tables entry;
+    entry.cpu = bytes(variant.target.cpu);
+    entry.regions = table(regionType, "desc_regions" + suffix, nodes.size(), [&](size_t i, auto add) {
+      add(address(nodes[i]));
+      add(constant(i32, parallel[i]));
+    });
+    entry.features = table(featureType, "desc_features" + suffix, names.size(), [&](size_t i, auto add) {
+      add(address(names[i]));
+      add(constant(i32, features[i].leaf));
+      add(constant(i32, features[i].subleaf));
+      add(constant(i32, features[i].reg));
+      add(constant(i32, features[i].bit));
+    });
+    entry.numRegions = nodes.size();
+    entry.numFeatures = names.size();
+    entry.state = requiredState(features);
+    auto main = LLVM::LLVMFuncOp::create(b, loc, "onnxc_generated_main" + variant.suffix,
+                                         LLVM::LLVMFunctionType::get(i32, {pointer}));
+    main.setVisibility_(LLVM::Visibility::Hidden);
+    tables.push_back(entry);
   }
+  std::string all = table(variantType, "desc_variants", variants.size(), [&](size_t i, auto add) {
+    add(address(tables[i].cpu));
+    add(address("onnxc_generated_main" + variants[i].suffix));
+    add(constant(i64, variants[i].arenaBytes));
+    add(address(tables[i].regions));
+    add(constant(i64, tables[i].numRegions));
+    add(address(tables[i].features));
+    add(constant(i64, tables[i].numFeatures));
+    add(constant(i64, tables[i].state));
+  });
   std::string json = bytes(metadata);
   auto count = [&](StringRef name) {
     auto values = module->getAttrOfType<ArrayAttr>(name);
     return values ? static_cast<int64_t>(values.size()) : 0;
   };
   auto descType = LLVM::LLVMStructType::getLiteral(
-      context, {pointer, i64, i32, i32, pointer, pointer, i64, i64, pointer, i64});
+      context, {pointer, i64, i32, i32, pointer, pointer, i64, pointer, i64});
   auto desc = built(descType, "onnxc_generated_desc", LLVM::Linkage::External, [&]() -> Value {
-    Value all = LLVM::UndefOp::create(b, loc, descType);
-    all = insert(all, address(json), {0});
-    all = insert(all, constant(i64, metadata.size()), {1});
-    all = insert(all, constant(i32, count("onnxc.inputs")), {2});
-    all = insert(all, constant(i32, count("onnxc.outputs")), {3});
-    all = insert(all, address(inputs), {4});
-    all = insert(all, address(outputs), {5});
-    all = insert(all, constant(i64, number(module, "onnxc.arena_bytes")), {6});
-    all = insert(all, constant(i64, 64), {7});
-    all = insert(all, address(numRegions ? "desc_regions" : ""), {8});
-    all = insert(all, constant(i64, numRegions), {9});
-    return all;
+    Value value = LLVM::UndefOp::create(b, loc, descType);
+    value = insert(value, address(json), {0});
+    value = insert(value, constant(i64, metadata.size()), {1});
+    value = insert(value, constant(i32, count("onnxc.inputs")), {2});
+    value = insert(value, constant(i32, count("onnxc.outputs")), {3});
+    value = insert(value, address(inputs), {4});
+    value = insert(value, address(outputs), {5});
+    value = insert(value, constant(i64, 64), {6});
+    value = insert(value, address(all), {7});
+    value = insert(value, constant(i64, variants.size()), {8});
+    return value;
   });
   desc.setVisibility_(LLVM::Visibility::Hidden);
   SmallVector<std::string> buffers;
-  if (failed(emitCode(*holder, target, 0, CodeFormat::Object, buffers)))
+  if (failed(emitCode(*holder, variants.front().target, 0, CodeFormat::Object, buffers)))
     return failure();
   object = std::move(buffers.front());
   return success();

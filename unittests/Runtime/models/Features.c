@@ -27,9 +27,6 @@ static const char metadata[] =
     "  {\"name\": \"both\", \"type\": \"seq(tensor(float))\"}],"
     " \"target\": {\"triple\": \"x86_64-linux-gnu\", \"cpus\": [\"x86-64\"]}, \"compiler\": \"none\","
     " \"options\": {}, \"planned_memory\": {\"arena_bytes\": 64, \"weights_bytes\": 128, \"dynamic\": true}}";
-const onnxc_model_desc onnxc_generated_desc = {
-    metadata, sizeof metadata - 1, 3, 3, inputs, outputs, 64, 64};
-
 struct Work {
   const float *from;
   float *to;
@@ -41,7 +38,7 @@ static void twice(void *arg, int64_t begin, int64_t end) {
     work->to[i] = 2 * work->from[i];
 }
 
-int32_t onnxc_generated_main(onnxc_ctx *ctx) {
+static int32_t runFeatures(onnxc_ctx *ctx) {
   float *a = onnxc_input_data(ctx, 0);
   const int64_t *shape = onnxc_input_dims(ctx, 0);
   if (shape[0] > 0) {
@@ -63,3 +60,7 @@ int32_t onnxc_generated_main(onnxc_ctx *ctx) {
   onnxc_set_output(ctx, 2, 0, shape, &both);
   return 0;
 }
+
+static const onnxc_variant variant = {"any", runFeatures, 64, 0, 0, 0, 0, 0};
+const onnxc_model_desc onnxc_generated_desc = {
+    metadata, sizeof metadata - 1, 3, 3, inputs, outputs, 64, &variant, 1};

@@ -40,12 +40,13 @@ enum { numArgs = sizeof args / sizeof *args };
 #define LAST_JSON(kind, name, type) ENTRY(name, type, "null")
 #define VALUES "[" TYPES(JSON) OTHERS(OTHER_JSON) LAST(LAST_JSON) "]"
 static const char metadata[] = "{\"abi\": 1, \"inputs\": " VALUES ", \"outputs\": " VALUES "}";
-const onnxc_model_desc onnxc_generated_desc = {
-    metadata, sizeof metadata - 1, numArgs, numArgs, args, args, 0, 0, 0, 0};
-
-int32_t onnxc_generated_main(onnxc_ctx *ctx) {
+static int32_t runIdentity(onnxc_ctx *ctx) {
   for (int32_t i = 0; i < numArgs; ++i)
     onnxc_set_output(ctx, i, args[i].kind == ONNXC_TENSOR ? 2 : 0, onnxc_input_dims(ctx, i),
                      onnxc_input_data(ctx, i));
   return 0;
 }
+
+static const onnxc_variant variant = {"any", runIdentity, 0, 0, 0, 0, 0, 0};
+const onnxc_model_desc onnxc_generated_desc = {
+    metadata, sizeof metadata - 1, numArgs, numArgs, args, args, 0, &variant, 1};

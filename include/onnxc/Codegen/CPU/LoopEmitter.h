@@ -24,6 +24,9 @@ struct LoopSchedule {
   /// Unroll factors of the register tile by loop dimension, in iterations
   /// (in vectors for the vector dimension when that is parallel).
   llvm::SmallVector<unsigned> unroll;
+  /// A second dimension of the tile, as many iterations as a vector has lanes: operands that are
+  /// contiguous along it and not along the vector dimension are transposed in registers.
+  std::optional<unsigned> turnDim;
 };
 
 /// How an operand moves along one loop dimension.
@@ -31,6 +34,9 @@ enum class Access { Invariant, Contiguous, Other };
 
 /// `map` and `type` are the operand's; contiguous: one element further per iteration.
 Access classifyAccess(mlir::AffineMap map, mlir::MemRefType type, unsigned dim);
+
+/// Elements from one iteration of `dim` to the next, where that is a known constant.
+std::optional<int64_t> constantStep(mlir::AffineMap map, mlir::MemRefType type, unsigned dim);
 
 /// Chooses the schedule of an operation on memrefs from its indexing maps, sizes and body.
 LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target);

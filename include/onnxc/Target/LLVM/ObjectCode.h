@@ -26,10 +26,24 @@ mlir::FailureOr<TargetSpec> resolveTarget(mlir::Location loc, llvm::StringRef ta
 /// The vector registers of the target.
 VectorTarget describeVectors(const TargetSpec &target);
 
+/// Something that code for a target may use and a CPU may lack: a bit of cpuid (runtime/model/generated.h).
+struct CpuFeature {
+  const char *name;
+  uint32_t leaf, subleaf;
+  int32_t reg, bit;
+};
+
+/// What a CPU must have to run code for the target; nothing for architectures other than x86-64.
+llvm::SmallVector<CpuFeature> requiredFeatures(const TargetSpec &target);
+/// The bits of XCR0 that the operating system must have set for these.
+uint64_t requiredState(llvm::ArrayRef<CpuFeature> features);
+
 /// Compiles each nested module of `module` (LLVM dialect), or `module` itself if there is none, on the
-/// context's threads. One buffer a module, in their order. optLevel: 0 to 3.
+/// context's threads. Appends one buffer a module, in their order. optLevel: 0 to 3. `suffix` is appended to the
+/// names of functions that other objects can see.
 mlir::LogicalResult emitCode(mlir::ModuleOp module, const TargetSpec &target, unsigned optLevel,
-                             CodeFormat format, llvm::SmallVectorImpl<std::string> &buffers);
+                             CodeFormat format, llvm::SmallVectorImpl<std::string> &buffers,
+                             llvm::StringRef suffix = "");
 
 } // namespace onnxc
 

@@ -7,15 +7,23 @@
 
 namespace onnxc {
 
+/// The code for one CPU of an artefact.
+struct Variant {
+  TargetSpec target;
+  std::string suffix; ///< of its functions' names
+  int64_t arenaBytes;
+  mlir::ArrayAttr regions; ///< of onnxc-mark-regions
+};
+
 /// The metadata of the artefact (docs/architecture.md), JSON. `module` carries the attributes of the
 /// import and those that onnxc-build-entry and onnxc-plan-memory left.
-std::string writeMetadata(mlir::ModuleOp module, const TargetSpec &target,
+std::string writeMetadata(mlir::ModuleOp module, llvm::ArrayRef<Variant> variants,
                           llvm::StringRef options);
 
-/// Object code that defines onnxc_generated_desc: the metadata and the signature in the form that
-/// runtime/model checks inputs against.
+/// Object code that defines onnxc_generated_desc: the metadata, the signature in the form that
+/// runtime/model checks inputs against, and the table of variants.
 mlir::LogicalResult emitDescriptor(mlir::ModuleOp module, llvm::StringRef metadata,
-                                   const TargetSpec &target, std::string &object);
+                                   llvm::ArrayRef<Variant> variants, std::string &object);
 
 /// Writes an ELF object that holds the module's weights in .lrodata as `onnxc_weights`.
 mlir::LogicalResult writeWeights(mlir::ModuleOp module, const TargetSpec &target,
