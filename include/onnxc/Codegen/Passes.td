@@ -81,6 +81,18 @@ def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
 // On memrefs
 //===----------------------------------------------------------------------===//
 
+def EliminateEmptyTensorsPass : Pass<"onnxc-eliminate-empty-tensors", "::mlir::func::FuncOp"> {
+  let summary = "Prepares tensors for bufferization: a destination for each operation";
+  let description = [{
+    Each operation that writes into an empty or filled tensor gets one of its own, so that none has to be
+    copied and none is kept alive by another's. Then upstream's elimination makes results in their
+    place in loops and tiles. Insertions outside of loops are left to onnxc-merge-buffers, which sees
+    more.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def MergeBuffersPass : Pass<"onnxc-merge-buffers", "::mlir::func::FuncOp"> {
   let summary = "Lets what is copied into a part of another buffer be made there";
   let description = [{

@@ -45,7 +45,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
 
 void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 1. Tensors become memrefs, in place where possible.
-  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
+  pm.addNestedPass<func::FuncOp>(createEliminateEmptyTensorsPass());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

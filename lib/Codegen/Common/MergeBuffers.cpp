@@ -198,13 +198,19 @@ public:
     return find() && isSafe() && apply();
   }
 
+  /// Other copies that went along.
+  llvm::DenseSet<Operation *> erased;
+
 private:
   bool find() {
-    Value to = copy.getTarget();
-    subview = to.getDefiningOp<memref::SubViewOp>();
-    whole = (subview ? subview.getSource() : to).getDefiningOp<memref::AllocOp>();
+    Value to = copy.getTarget(), from = copy.getSource();
+    target = to.getDefiningOp<memref::SubViewOp>();
+    source = from.getDefiningOp<memref::SubViewOp>();
+    whole = (target ? target.getSource() : to).getDefiningOp<memref::AllocOp>();
+    if (source)
+      from = source.getSource();
+    viewed = from;
     chain.clear();
-    Value from = copy.getSource();
     while (Operation *def = from.getDefiningOp()) {
       if (!isa<memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(def))
         break;
@@ -213,8 +219,75 @@ private:
     }
     part = from.getDefiningOp<memref::AllocOp>();
     return part && whole && part != whole && part->getBlock() == copy->getBlock() &&
-           whole->getBlock() == copy->getBlock() &&
-           (!subview || (subview->getBlock() == copy->getBlock() && subview.getDroppedDims().none()));
+           whole->getBlock() == copy->getBlock() && place();
+  }
+
+  /// Where in the whole the viewed part comes to lie: where the copy goes, less where it comes from.
+  bool place() {
+    auto type = cast<MemRefType>(viewed.getType());
+    int64_t rank = type.getRank();
+    if (whole.getType().getRank() != rank)
+      return false;
+    offsets.assign(rank, rewriter.getIndexAttr(0));
+    sizes.clear();
+    for (int64_t dim = 0; dim < rank; ++dim)
+      sizes.push_back(sizeOf(viewed, dim));
+    if (llvm::is_contained(sizes, OpFoldResult()))
+      return false;
+    if (target) {
+      if (!boxOf(target) || target.getDroppedDims().any())
+        return false;
+      offsets = target.getMixedOffsets();
+    }
+    if (!source) {
+      if (target)
+        sizes = target.getMixedSizes();
+      return true;
+    }
+    if (!boxOf(source) || source.getDroppedDims().any())
+      return false;
+    SmallVector<OpFoldResult> all = whole.getMixedSizes();
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      std::optional<int64_t> to = getConstantIntValue(offsets[dim]),
+                             from = getConstantIntValue(source.getMixedOffsets()[dim]),
+                             size = getConstantIntValue(sizes[dim]),
+                             room = getConstantIntValue(all[dim]);
+      if (!to || !from || *to < *from)
+        return false;
+      bool fits = size && room ? *to - *from + *size <= *room
+                               : *to == *from && isEqualConstantIntOrValue(sizes[dim], all[dim]);
+      if (!fits)
+        return false;
+      offsets[dim] = rewriter.getIndexAttr(*to - *from);
+    }
+    return true;
+  }
+
+  Box placeBox() {
+    Box box;
+    for (auto [offset, size] : llvm::zip(offsets, sizes)) {
+      box.offsets.push_back(getConstantIntValue(offset).value_or(ShapedType::kDynamic));
+      box.sizes.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+    }
+    return box;
+  }
+
+  /// Another copy from the viewed part to the whole, by the same distance: it will have nothing to do.
+  bool isSibling(Operation *user) {
+    auto other = dyn_cast<memref::CopyOp>(user);
+    if (!other || !source || other->getBlock() != copy->getBlock())
+      return false;
+    auto from = other.getSource().getDefiningOp<memref::SubViewOp>(),
+         to = other.getTarget().getDefiningOp<memref::SubViewOp>();
+    if (!from || !to || from.getSource() != viewed || to.getSource() != whole.getResult() ||
+        !boxOf(from) || !boxOf(to) || from.getDroppedDims().any() || to.getDroppedDims().any())
+      return false;
+    for (auto [x, y, distance] : llvm::zip(from.getMixedOffsets(), to.getMixedOffsets(), offsets)) {
+      std::optional<int64_t> a = getConstantIntValue(x), b = getConstantIntValue(y);
+      if (!a || !b || *b - *a != *getConstantIntValue(distance))
+        return false;
+    }
+    return true;
   }
 
   /// Whether x runs before y; both are in the block of the copy.
@@ -224,15 +297,26 @@ private:
     auto ofPart = collectAccesses(part), ofWhole = collectAccesses(whole);
     if (!ofPart || !ofWhole)
       return false;
-    auto isCopy = [&](const Access &access) { return access.user == copy; };
+    Operation *last = copy;
+    siblings.clear();
+    for (const Access &access : *ofWhole)
+      if (access.user != copy && access.writes && isSibling(access.user)) {
+        siblings.push_back(access.user);
+        if (last->isBeforeInBlock(access.user))
+          last = access.user;
+      }
+    auto isCopy = [&](const Access &access) {
+      return access.user == copy || llvm::is_contained(siblings, access.user);
+    };
     llvm::erase_if(*ofPart, isCopy);
     llvm::erase_if(*ofWhole, isCopy);
-    std::optional<Box> box;
-    if (subview)
-      box = boxOf(subview);
-    if (subview && !box)
-      return false;
+    std::optional<Box> box = placeBox();
     llvm::erase_if(*ofWhole, [&](const Access &access) { return areDisjoint(access.box, box); });
+    // A copy of something of the part leaves what was there before around it.
+    if (source)
+      for (const Access &access : *ofWhole)
+        if (before(access, last))
+          return false;
 
     // A fill of everything before the copy shrinks to what the copy leaves of it.
     fill = {};
@@ -302,19 +386,19 @@ private:
 
   bool apply() {
     // Everything is checked on types first; then the views are made.
-    auto type = cast<MemRefType>(copy.getTarget().getType());
-    auto sourceType = cast<MemRefType>(copy.getSource().getType());
-    if (type.getShape() != sourceType.getShape())
-      type = MemRefType::get(sourceType.getShape(), type.getElementType(), type.getLayout(),
+    SmallVector<OpFoldResult> strides(offsets.size(), rewriter.getIndexAttr(1));
+    auto placed = memref::SubViewOp::inferResultType(whole.getType(), offsets, sizes, strides);
+    auto viewedType = cast<MemRefType>(viewed.getType());
+    MemRefType type = placed;
+    if (type.getShape() != viewedType.getShape())
+      type = MemRefType::get(viewedType.getShape(), type.getElementType(), type.getLayout(),
                              type.getMemorySpace());
-    if (!memref::CastOp::areCastCompatible(copy.getTarget().getType(), type))
+    if (!memref::CastOp::areCastCompatible(placed, type))
       return false;
     SmallVector<OpFoldResult> needed;
     llvm::append_range(needed, whole.getMixedSizes());
-    if (subview) {
-      llvm::append_range(needed, subview.getMixedOffsets());
-      llvm::append_range(needed, subview.getMixedSizes());
-    }
+    llvm::append_range(needed, offsets);
+    llvm::append_range(needed, sizes);
     MemRefType next = type;
     SmallVector<MemRefType> types;
     SmallVector<SmallVector<OpFoldResult>> shapes;
@@ -347,11 +431,9 @@ private:
     hoist(needed);
     if (!whole->isBeforeInBlock(part))
       rewriter.moveOpBefore(whole, part);
-    if (subview && !subview->isBeforeInBlock(part))
-      rewriter.moveOpBefore(subview, part);
     rewriter.setInsertionPoint(part);
     Location loc = part.getLoc();
-    Value value = copy.getTarget();
+    Value value = memref::SubViewOp::create(rewriter, loc, placed, whole, offsets, sizes, strides);
     if (value.getType() != type)
       value = memref::CastOp::create(rewriter, loc, type, value);
     for (auto [view, made, shape] : llvm::zip(chain, types, shapes)) {
@@ -367,6 +449,9 @@ private:
     if (fill)
       shrinkFill();
     rewriter.eraseOp(copy);
+    for (Operation *sibling : siblings)
+      rewriter.eraseOp(sibling);
+    erased.insert(siblings.begin(), siblings.end());
     retype(rewriter, part.getResult(), value);
     rewriter.eraseOp(part);
     return true;
@@ -375,50 +460,47 @@ private:
   // ---- fills ----
 
   bool canShrinkFill() {
-    return !subview || llvm::all_of(subview.getStaticOffsets(),
-                                    [](int64_t offset) { return !ShapedType::isDynamic(offset); });
+    return llvm::all_of(offsets, [](OpFoldResult offset) { return getConstantIntValue(offset).has_value(); });
   }
 
-  /// Fills around the subview: before and after it along each dimension, within it along those before.
+  /// Fills around the part's place: before and after it along each dimension, within it along those before.
   void shrinkFill() {
     rewriter.setInsertionPoint(fill);
     Location loc = fill.getLoc();
-    if (subview) {
-      SmallVector<OpFoldResult> all = whole.getMixedSizes(), inner = subview.getMixedSizes();
-      ArrayRef<int64_t> offsets = subview.getStaticOffsets();
-      int64_t rank = all.size();
-      SmallVector<OpFoldResult> at(rank, rewriter.getIndexAttr(0)), sizes = all,
-                                strides(rank, rewriter.getIndexAttr(1));
-      auto fillPart = [&] {
-        Value view = memref::SubViewOp::create(rewriter, loc, whole, at, sizes, strides);
-        linalg::FillOp::create(rewriter, loc, fill.getInputs(), ValueRange{view});
-      };
-      AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
-      for (int64_t dim = 0; dim < rank; ++dim) {
-        int64_t low = offsets[dim];
-        if (low > 0) {
-          sizes[dim] = rewriter.getIndexAttr(low);
-          fillPart();
-        }
-        OpFoldResult high = affine::makeComposedFoldedAffineApply(rewriter, loc, d0 - d1 - low,
-                                                                  {all[dim], inner[dim]});
-        if (!isConstantIntValue(high, 0)) {
-          at[dim] = affine::makeComposedFoldedAffineApply(rewriter, loc, d0 + low, {inner[dim]});
-          sizes[dim] = high;
-          fillPart();
-        }
-        at[dim] = rewriter.getIndexAttr(low);
-        sizes[dim] = inner[dim];
+    SmallVector<OpFoldResult> all = whole.getMixedSizes(), at(all.size(), rewriter.getIndexAttr(0)),
+                              extent = all, strides(all.size(), rewriter.getIndexAttr(1));
+    auto fillPart = [&] {
+      Value view = memref::SubViewOp::create(rewriter, loc, whole, at, extent, strides);
+      linalg::FillOp::create(rewriter, loc, fill.getInputs(), ValueRange{view});
+    };
+    AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
+    for (unsigned dim = 0; dim < all.size(); ++dim) {
+      int64_t low = *getConstantIntValue(offsets[dim]);
+      if (low > 0) {
+        extent[dim] = rewriter.getIndexAttr(low);
+        fillPart();
       }
+      OpFoldResult high = affine::makeComposedFoldedAffineApply(rewriter, loc, d0 - d1 - low,
+                                                                {all[dim], sizes[dim]});
+      if (!isConstantIntValue(high, 0)) {
+        at[dim] = affine::makeComposedFoldedAffineApply(rewriter, loc, d0 + low, {sizes[dim]});
+        extent[dim] = high;
+        fillPart();
+      }
+      at[dim] = offsets[dim];
+      extent[dim] = sizes[dim];
     }
     rewriter.eraseOp(fill);
   }
 
   IRRewriter &rewriter;
   memref::CopyOp copy;
-  memref::SubViewOp subview;
+  memref::SubViewOp source, target; // null where all of the buffer is copied
   memref::AllocOp whole, part;
-  SmallVector<Operation *> chain; // views from the copy's source back to the part
+  Value viewed;                   // the part as the copy sees it
+  SmallVector<Operation *> chain; // views from there back to the part
+  SmallVector<OpFoldResult> offsets, sizes; // its place in the whole
+  SmallVector<Operation *> siblings;
   linalg::FillOp fill;
 };
 
@@ -496,6 +578,8 @@ struct MergeBuffers : impl::MergeBuffersPassBase<MergeBuffers> {
     getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
     Merger merger(rewriter);
     for (memref::CopyOp copy : copies) {
+      if (merger.erased.contains(copy))
+        continue;
       if (copy.getSource() == copy.getTarget())
         rewriter.eraseOp(copy);
       else if (!merger.run(copy) && copy->getParentOp() == getOperation())
