@@ -168,8 +168,8 @@ bool canRetype(Value value, MemRefType type) {
 
 void retype(IRRewriter &rewriter, Value from, Value to) {
   auto type = cast<MemRefType>(to.getType());
-  for (Operation *user : llvm::make_early_inc_range(llvm::to_vector(llvm::SetVector<Operation *>(
-           from.getUsers().begin(), from.getUsers().end())))) {
+  llvm::SetVector<Operation *> users(from.getUsers().begin(), from.getUsers().end());
+  for (Operation *user : users) {
     if (isa<memref::CastOp>(user)) {
       retype(rewriter, user->getResult(0), to);
       rewriter.eraseOp(user);
