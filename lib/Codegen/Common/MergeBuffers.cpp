@@ -1,6 +1,7 @@
 // onnxc-merge-buffers: see Passes.td. On memrefs of one block, where the order of the operations is the
 // order in time, so that two buffers can share memory if no operation sees the difference.
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/Cg.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -121,6 +122,8 @@ std::optional<SmallVector<Access>> collectAccesses(memref::AllocOp alloc) {
       } else if (auto op = dyn_cast<linalg::LinalgOp>(user)) {
         access.writes = op.isDpsInit(&use);
         access.reads = !access.writes || op.payloadUsesValueFromOperand(&use);
+      } else if (auto op = dyn_cast<cg::WinogradConvOp>(user)) {
+        access.writes = op.isDpsInit(&use);
       } else if (user->hasTrait<OpTrait::IsTerminator>() || user->getNumRegions() != 0 ||
                  llvm::any_of(user->getResultTypes(), llvm::IsaPred<BaseMemRefType>)) {
         return std::nullopt; // it may live on under another name
@@ -162,7 +165,8 @@ bool canRetype(Value value, MemRefType type) {
       MemRefType next = retypedView(user, type);
       return next && canRetype(user->getResult(0), next);
     }
-    return isa<memref::DimOp, memref::CopyOp, memref::LoadOp, memref::StoreOp, linalg::LinalgOp>(user);
+    return isa<memref::DimOp, memref::CopyOp, memref::LoadOp, memref::StoreOp, linalg::LinalgOp,
+               cg::WinogradConvOp>(user);
   });
 }
 
