@@ -144,6 +144,31 @@ def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
 // On memrefs
 //===----------------------------------------------------------------------===//
 
+def EliminateEmptyTensorsPass : Pass<"onnxc-eliminate-empty-tensors", "::mlir::func::FuncOp"> {
+  let summary = "Prepares tensors for bufferization: a destination for each operation";
+  let description = [{
+    Each operation that writes into an empty or filled tensor gets one of its own, so that none has to be
+    copied and none is kept alive by another's. Then upstream's elimination makes results in their
+    place in loops and tiles. Insertions outside of loops are left to onnxc-merge-buffers, which sees
+    more.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def MergeBuffersPass : Pass<"onnxc-merge-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Lets what is copied into a part of another buffer be made there";
+  let description = [{
+    A buffer whose contents are copied into another one (padded, or put together with others) becomes a
+    view of that one's part, and the copy is gone, if no operation between the first use of the one and the last
+    of the other sees the difference. A fill of the whole buffer before it shrinks to the part's
+    surroundings. Large copies that stay become parallel loops.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def EmitWinogradPass : Pass<"onnxc-emit-winograd", "::mlir::func::FuncOp"> {
   let summary = "Writes cg.winograd_conv on memrefs as loops of vectors";
   let description = [{

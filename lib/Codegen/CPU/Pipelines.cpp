@@ -56,7 +56,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
 
 void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 1. Tensors become memrefs, in place where possible.
-  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
+  pm.addNestedPass<func::FuncOp>(createEliminateEmptyTensorsPass());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
@@ -67,6 +67,8 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (options.optLevel > 0)
+    pm.addNestedPass<func::FuncOp>(createMergeBuffersPass());
   // 2. The model's interface and the loops.
   pm.addPass(createBuildEntryPass());
   pm.addNestedPass<func::FuncOp>(createEmitWinogradPass());
