@@ -81,11 +81,28 @@ def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
 // On memrefs
 //===----------------------------------------------------------------------===//
 
+def LowerCopiesPass : Pass<"onnxc-lower-copies", "::mlir::func::FuncOp"> {
+  let summary = "Writes copies that are not one piece of memory, or large, as linalg operations";
+  let description = [{
+    Then they become loops of vectors, and parallel ones where that pays. The others stay memref.copy (memcpy).
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def ParallelizeLoopsPass : Pass<"onnxc-parallelize-loops", "::mlir::func::FuncOp"> {
+  let summary = "Tiles large operations that are in no parallel loop into one";
+  let description = [{
+    For operations on memrefs. Those with unknown sizes too: the thread pool gets the cost of what there is to do when the
+    model runs, and leaves small ones on one thread.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::affine::AffineDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg operations on memrefs as loops with register tiles";
   let description = [{
-    See onnxc/Codegen/CPU/LoopEmitter.h. Strided copies become linalg.generic first;
-    contiguous ones stay memref.copy (memcpy).
+    See onnxc/Codegen/CPU/LoopEmitter.h.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">,
