@@ -16,7 +16,7 @@ constexpr int64_t kLarge = 32 * 1024;
 constexpr int64_t kRegion = int64_t(16) << 20;
 // Memory that this many runs did not use goes back to the system: threads that meet in another way, or
 // inputs of two sizes in turn, must not make it come and go.
-constexpr uint64_t kIdleRuns = 8;
+constexpr uint64_t kIdleRuns = 16;
 constexpr int64_t kChunk = 64 * 1024 - static_cast<int64_t>(sizeof(Block));
 // Beyond this no machine has memory; it keeps the arithmetic below from overflow.
 constexpr int64_t kMaxBytes = int64_t(1) << 46;

@@ -146,8 +146,7 @@ struct PlanMemory : impl::PlanMemoryPassBase<PlanMemory> {
       alloc.erase();
       return;
     }
-    // From the run's pool, which keeps the blocks for the next tile. Given back at the end of its
-    // block: parallel bodies never hand buffers on.
+    // From the run's pool, given back at the end of its block: parallel bodies never hand buffers on.
     auto pool = rt::AllocOp::create(b, alloc.getLoc(), type, alloc.getDynamicSizes());
     b.setInsertionPoint(alloc->getBlock()->getTerminator());
     rt::DeallocOp::create(b, alloc.getLoc(), pool.getResult());
