@@ -21,9 +21,9 @@ double nowUs() {
 }
 
 /// Work of a given length: a chain of dependent multiply-adds.
-volatile double sink;
+volatile double start = 1, sink;
 void work(int64_t steps) {
-  double x = 1;
+  double x = start;
   for (int64_t i = 0; i < steps; ++i)
     x = x * 0.999999 + 1e-6;
   sink = x;
