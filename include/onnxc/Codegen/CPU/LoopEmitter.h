@@ -6,6 +6,7 @@
 #define ONNXC_CODEGEN_CPU_LOOPEMITTER_H
 
 #include "onnxc/Codegen/CPU/LoopFusion.h"
+#include "onnxc/Codegen/CPU/WeightStream.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
@@ -40,6 +41,8 @@ struct LoopSchedule {
   /// The loops outside the tile, outermost first; empty: in the operation's order.
   llvm::SmallVector<unsigned> order;
   std::optional<PanelProduct> product;
+  /// A convolution's weights that are fetched ahead.
+  std::optional<WeightStream> stream;
   /// A second dimension of the tile, as many iterations as a vector has lanes: operands that are
   /// contiguous along it and not along the vector dimension are transposed in registers.
   std::optional<unsigned> turnDim;
