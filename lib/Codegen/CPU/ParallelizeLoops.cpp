@@ -31,6 +31,19 @@ int64_t elementBytes(linalg::LinalgOp op) {
   return bytes;
 }
 
+/// A product: its tiles are SelectTiles' decision, and its emitters look for the fill before it.
+bool isContraction(linalg::LinalgOp op) {
+  if (op.getNumReductionLoops() == 0)
+    return false;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
+      if (iterator == utils::IteratorType::parallel && !op.isScalar(input) && !map.isFunctionOfDim(dim))
+        return true;
+  }
+  return false;
+}
+
 /// Sizes of tiles that are whole in the inner dimensions; all 0: the operation stays as it is.
 SmallVector<int64_t> tileSizes(linalg::LinalgOp op) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges(), tiles(sizes.size(), 0);
@@ -73,7 +86,7 @@ struct ParallelizeLoops : impl::ParallelizeLoopsPassBase<ParallelizeLoops> {
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (op.hasPureBufferSemantics() && !op->getParentOfType<scf::ForallOp>())
+      if (op.hasPureBufferSemantics() && !op->getParentOfType<scf::ForallOp>() && !isContraction(op))
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());

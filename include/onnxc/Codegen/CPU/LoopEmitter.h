@@ -13,10 +13,18 @@
 
 namespace onnxc {
 
+/// How a machine multiplies vectors of bytes.
+enum class ByteProducts {
+  Portable, ///< by 32-bit lanes
+  Pairs,    ///< x86: sums of two 16-bit products (vpmaddwd)
+  Quads,    ///< x86: sums of four products of bytes (vpdpbusd)
+};
+
 /// What the emitter needs to know of the machine.
 struct VectorTarget {
   unsigned vectorBits = 512;  ///< width of the registers to use
   unsigned numRegisters = 32; ///< vector registers
+  ByteProducts byteProducts = ByteProducts::Portable;
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].
