@@ -38,7 +38,8 @@ bool isContraction(linalg::LinalgOp op) {
   for (OpOperand *input : op.getDpsInputOperands()) {
     AffineMap map = op.getMatchingIndexingMap(input);
     for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
-      if (iterator == utils::IteratorType::parallel && !op.isScalar(input) && !map.isFunctionOfDim(dim))
+      if (iterator == utils::IteratorType::parallel && !op.isScalar(input) &&
+          !op.getMatchingBlockArgument(input).use_empty() && !map.isFunctionOfDim(dim))
         return true;
   }
   return false;
