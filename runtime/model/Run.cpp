@@ -127,7 +127,7 @@ void destroy(onnxc_instance *instance) {
   if (!ctx)
     return;
   poolDestroy(ctx);
-  free(ctx->arenaBase);
+  unmapMemory(ctx->arenaBase, ctx->arenaMapped);
   free(ctx->inputs);
   free(ctx->outputs);
   free(ctx);
@@ -144,19 +144,19 @@ onnxc_status create(const onnxc_host *host, onnxc_instance **out) {
   auto *ctx = static_cast<onnxc_ctx *>(calloc(1, sizeof(onnxc_ctx)));
   if (!ctx)
     return ONNXC_OUT_OF_MEMORY;
-  size_t align = static_cast<size_t>(desc.arena_align > kAlign ? desc.arena_align : kAlign);
   ctx->host = host;
   ctx->variant = variant;
   ctx->numSymbols = countSymbols();
   ctx->inputs = static_cast<Input *>(calloc(static_cast<size_t>(desc.num_inputs) + 1, sizeof(Input)));
   ctx->outputs = static_cast<Output *>(calloc(static_cast<size_t>(desc.num_outputs) + 1, sizeof(Output)));
-  if (!ctx->inputs || !ctx->outputs ||
-      posix_memalign(&ctx->arenaBase, align, static_cast<size_t>(variant->arena_bytes) + align)) {
-    ctx->arenaBase = nullptr;
+  // Mapped memory is aligned to pages, which is all that generated code asks for.
+  ctx->arenaMapped = variant->arena_bytes;
+  if (variant->arena_bytes > 0)
+    ctx->arena = mapMemory(&ctx->arenaMapped, &ctx->arenaBase);
+  if (!ctx->inputs || !ctx->outputs || (variant->arena_bytes > 0 && !ctx->arena)) {
     destroy(reinterpret_cast<onnxc_instance *>(ctx));
     return ONNXC_OUT_OF_MEMORY;
   }
-  ctx->arena = ctx->arenaBase;
   *out = reinterpret_cast<onnxc_instance *>(ctx);
   return ONNXC_OK;
 }

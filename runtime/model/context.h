@@ -12,13 +12,30 @@ namespace onnxc_rt {
 constexpr int64_t kAlign = 64;
 constexpr int kNumClasses = 256;
 
+struct Region;
+
 // Precedes each block of the pool; 64 bytes, so that data stays aligned.
 struct alignas(kAlign) Block {
-  Block *nextAll;
   Block *nextFree;
-  uint64_t lastRun; // when it was last handed out
-  int32_t sizeClass;
-  bool kept; // until the instance ends
+  union {
+    Block *nextAll;   // of a small block
+    Block *before;    // of a large one: its neighbour in the region; null for the first
+  };
+  Region *region;     // of a large block; null for a small one
+  int64_t bytes;      // of a large block, this header included
+  uint64_t lastRun;   // of a small block: when it was last handed out
+  int32_t sizeClass;  // of a small block
+  bool kept;          // until the instance ends
+  bool isFree;        // of a large block
+};
+
+// Memory from the system for large blocks. Precedes its first block.
+struct alignas(kAlign) Region {
+  Region *next;
+  void *mapping;
+  int64_t mappingBytes;
+  int64_t bytes;    // of its blocks
+  uint64_t lastRun; // when a block was last handed out
 };
 
 struct Kept {
@@ -27,12 +44,14 @@ struct Kept {
   Kept *next;
 };
 
-// Memory of one instance by size class. Blocks stay in the pool between runs, so
-// that a steady state does not call malloc; what a whole run did not use goes
-// back to the system.
+// Memory of one instance. Blocks stay in the pool between runs, so that a steady state does not ask the
+// system; what several runs did not use goes back to it. Small blocks are from malloc, by
+// size class; large ones are cut from regions.
 struct Pool {
-  Block *all;
+  Block *all; // small ones
   Block *freeBySize[kNumClasses];
+  Region *regions;
+  Block *freeLarge;
   char *bump; // the current chunk for strings and objects
   int64_t bumpLeft;
   char lock; // alloc and free may be called from parallel bodies
@@ -54,6 +73,7 @@ struct onnxc_ctx {
   const onnxc_host *host;
   const onnxc_variant *variant;
   void *arenaBase;
+  int64_t arenaMapped;
   void *arena;
   onnxc_rt::Pool pool;
   onnxc_rt::Kept *kept;
@@ -91,6 +111,11 @@ const char *missingFeatures();
 void *poolAllocSmall(onnxc_ctx *ctx, int64_t bytes);
 void poolReset(onnxc_ctx *ctx);
 void poolDestroy(onnxc_ctx *ctx);
+
+// Memory.cpp: memory from the system with as few page faults as it offers. `bytes` becomes what was
+// mapped, `base` what is to be given back; null if there is none.
+void *mapMemory(int64_t *bytes, void **base);
+void unmapMemory(void *base, int64_t bytes);
 
 // Inputs.cpp: checks all inputs and fills ctx->inputs.
 int32_t countSymbols();

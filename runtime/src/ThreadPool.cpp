@@ -125,6 +125,7 @@ struct ThreadPool::Impl {
   alignas(64) std::atomic<int> activeRuns{0};
   std::atomic<int64_t> lastRunEnd{0};
   std::atomic<bool> inSeries{false}; // the last run began soon after the one before it
+  std::atomic<int64_t> missedNs{0};  // work of regions that no worker was awake for
   std::atomic<int> callerCpu{-1};
   std::atomic<bool> stop{false};
   std::atomic<int> started{0};
@@ -325,8 +326,16 @@ struct ThreadPool::Impl {
 
     bool wakeParked =
         total >= (inSeries.load(std::memory_order_relaxed) ? wakeInSeriesAboveNs : wakeAboveNs);
-    if (wakeParked)
+    // A run of many small regions is worth a wake too, though none of them is by itself.
+    if (!wakeParked && (sleepers.load(std::memory_order_relaxed) > 0 ||
+                        started.load(std::memory_order_relaxed) < helpers)) {
+      auto work = static_cast<int64_t>(total);
+      wakeParked = missedNs.fetch_add(work, std::memory_order_relaxed) + work >= wakeAboveNs;
+    }
+    if (wakeParked) {
+      missedNs.store(0, std::memory_order_relaxed);
       startWorkers(helpers * runs);
+    }
     Job &job = jobs[slot];
     if (!job.ranges)
       job.ranges.reset(new Range[size]);
@@ -396,6 +405,8 @@ ThreadPool::Run::Run(ThreadPool &pool, int maxThreads, bool wakeEarly) : pool(po
   int runs = pool.impl->activeRuns.fetch_add(1) + 1;
   int64_t pause = nowNs() - pool.impl->lastRunEnd.load(std::memory_order_relaxed);
   pool.impl->inSeries.store(pause < pool.impl->spin, std::memory_order_relaxed);
+  if (pause >= pool.impl->spin)
+    pool.impl->missedNs.store(0, std::memory_order_relaxed);
   int helpers = std::min(maxThreads - 1, pool.impl->size - runs);
   if (wakeEarly && helpers > 0)
     pool.impl->wake(helpers);

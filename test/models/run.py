@@ -30,6 +30,7 @@ def checkOne(folder):
     """Runs in a child process: {problems, compile_s, run_ms, peak_mb}."""
     sys.path.insert(0, str(HERE))
     import outputs
+    import properties
     import onnxc
 
     meta = json.loads((folder / "meta.json").read_text())
@@ -60,6 +61,10 @@ def checkOne(folder):
                     wrong = outputs.compareTensors(want, results[i], meta["tol"])
                 if wrong:
                     problems.append(f"set {number}, {name}: {wrong}")
+            if number == 0:
+                problems += properties.checkThreads(onnxc, library, feed)
+                problems += properties.checkAllocations(session, feed)
+        problems += properties.checkArena(session)
     return {
         "problems": problems,
         "compile_s": seconds,
@@ -68,10 +73,16 @@ def checkOne(folder):
     }
 
 
-def runOne(folder, timeout):
+def runOne(folder, timeout, build):
     command = [sys.executable, __file__, "--one", str(folder)]
+    environment = dict(os.environ, ONNXC_NUM_THREADS="3")
+    counter = build / "unittests" / "Runtime" / "libAllocationCounter.so"
+    if counter.exists():
+        environment |= {"LD_PRELOAD": str(counter), "ONNXC_COUNTED": "model.so"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=timeout, env=environment
+        )
     except subprocess.TimeoutExpired:
         return {"problems": [f"timed out after {timeout:.0f} s"]}
     for line in done.stdout.splitlines():
@@ -138,7 +149,7 @@ def main():
     expected = loadExpected()
     count = {"passed": 0, "failed": 0, "skipped": 0}
     with ThreadPoolExecutor(args.j) as executor:
-        results = executor.map(lambda name: runOne(root / name, args.timeout), names)
+        results = executor.map(lambda name: runOne(root / name, args.timeout, args.build.resolve()), names)
         for name, result in zip(names, results, strict=True):
             problems = result["problems"]
             if problems and name in expected:

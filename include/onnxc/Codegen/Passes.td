@@ -169,6 +169,24 @@ def MergeBuffersPass : Pass<"onnxc-merge-buffers", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def LowerCopiesPass : Pass<"onnxc-lower-copies", "::mlir::func::FuncOp"> {
+  let summary = "Writes copies that are not one piece of memory, or large, as linalg operations";
+  let description = [{
+    Then they become loops of vectors, and parallel ones where that pays. The others stay memref.copy (memcpy).
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def ParallelizeLoopsPass : Pass<"onnxc-parallelize-loops", "::mlir::func::FuncOp"> {
+  let summary = "Tiles large operations that are in no parallel loop into one";
+  let description = [{
+    For operations on memrefs. Those with unknown sizes too: the thread pool gets the cost of what there is to do when the
+    model runs, and leaves small ones on one thread.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::affine::AffineDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def EmitWinogradPass : Pass<"onnxc-emit-winograd", "::mlir::func::FuncOp"> {
   let summary = "Writes cg.winograd_conv on memrefs as loops of vectors";
   let description = [{
@@ -182,8 +200,7 @@ def EmitWinogradPass : Pass<"onnxc-emit-winograd", "::mlir::func::FuncOp"> {
 def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg operations on memrefs as loops with register tiles";
   let description = [{
-    See onnxc/Codegen/CPU/LoopEmitter.h. Strided copies become linalg.generic first;
-    contiguous ones stay memref.copy (memcpy). A reduction's nest takes up the fill before it and the
+    See onnxc/Codegen/CPU/LoopEmitter.h. A reduction's nest takes up the fill before it and the
     elementwise work after it (onnxc/Codegen/CPU/LoopFusion.h), so that results stay in registers until they are done.
   }];
   let options = [

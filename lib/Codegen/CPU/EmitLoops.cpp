@@ -12,17 +12,6 @@ namespace onnxc {
 using namespace mlir;
 namespace {
 
-/// A cast may hide a strided view behind a type that looks contiguous.
-Value withoutCasts(Value value) {
-  while (auto castOp = value.getDefiningOp<memref::CastOp>())
-    value = castOp.getSource();
-  return value;
-}
-
-bool isContiguous(Value value) {
-  return cast<MemRefType>(value.getType()).getLayout().isIdentity();
-}
-
 /// One loop nest to be.
 struct Nest {
   linalg::LinalgOp op;
@@ -36,22 +25,6 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
 
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    SmallVector<memref::CopyOp> copies;
-    getOperation().walk([&](memref::CopyOp op) {
-      op.getSourceMutable().assign(withoutCasts(op.getSource()));
-      op.getTargetMutable().assign(withoutCasts(op.getTarget()));
-      // Of a tile that was computed in place.
-      if (op.getSource() == op.getTarget())
-        return rewriter.eraseOp(op);
-      if (!isContiguous(op.getSource()) || !isContiguous(op.getTarget()))
-        copies.push_back(op);
-    });
-    for (memref::CopyOp copy : copies) {
-      rewriter.setInsertionPoint(copy);
-      linalg::makeMemRefCopyOp(rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
-      rewriter.eraseOp(copy);
-    }
-
     VectorTarget target{vectorBits, numRegisters, byteProducts};
     std::vector<Nest> nests;
     WalkResult walked = getOperation().walk([&](linalg::LinalgOp op) {

@@ -1,6 +1,7 @@
 // onnxc-outline-kernels: see Passes.td. A kernel takes the address of each buffer, what is
 // dynamic of its shape, and scalars; addresses whose buffers are known to be disjoint are
 // marked noalias, so LLVM needs no run-time checks.
+#include "CostModel.h"
 #include "Kernels.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
@@ -26,39 +27,14 @@ bool isKernel(Operation *loop) {
             if (isa<func::CallOp>(op) ||
                 (isa_and_nonnull<rt::RtDialect>(op->getDialect()) &&
                  !isa<rt::ArenaOp, rt::WeightOp>(op) &&
-                 !(parallel && isa<rt::AllocOp, rt::DeallocOp>(op))))
+                 !(parallel && isa<rt::AllocOp, rt::DeallocOp>(op))) ||
+                (!parallel && isa<scf::ForallOp>(op)))
               return WalkResult::interrupt();
             return WalkResult::advance();
           }).wasInterrupted();
 }
 
 namespace {
-
-/// Estimated nanoseconds of an operation and what it holds.
-double estimateCost(Operation *op) {
-  double inside = 0;
-  for (Region &region : op->getRegions())
-    for (Operation &inner : region.getOps())
-      inside += estimateCost(&inner);
-  auto trips = [&](ArrayRef<OpFoldResult> lower, ArrayRef<OpFoldResult> upper,
-                   ArrayRef<OpFoldResult> step) {
-    double product = 1;
-    for (auto [l, u, s] : llvm::zip(lower, upper, step)) {
-      auto from = getConstantIntValue(l), to = getConstantIntValue(u), by = getConstantIntValue(s);
-      product *= from && to && by && *by > 0 ? std::max<int64_t>(0, llvm::divideCeil(*to - *from, *by)) : 32;
-    }
-    return product;
-  };
-  if (auto loop = dyn_cast<scf::ForOp>(op))
-    return inside * trips({OpFoldResult(loop.getLowerBound())}, {OpFoldResult(loop.getUpperBound())},
-                          {OpFoldResult(loop.getStep())});
-  if (auto loop = dyn_cast<LoopLikeOpInterface>(op))
-    if (auto lower = loop.getLoopLowerBounds())
-      return inside * trips(*lower, *loop.getLoopUpperBounds(), *loop.getLoopSteps());
-  if (isa<arith::ConstantOp, affine::AffineApplyOp>(op))
-    return 0;
-  return inside + 0.25;
-}
 
 /// The operation whose memory `value` lies in, if that is known.
 Value findRoot(Value value) {
@@ -200,10 +176,8 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
       func::ReturnOp::create(in, loc);
       FlatSymbolRefAttr callee = keepOnce(function);
       Value n = tripCount(b, forall);
-      double cost = 0;
-      for (Operation &inner : forall.getBody()->without_terminator())
-        cost += estimateCost(&inner);
-      rt::ParallelForOp::create(b, loc, callee, n, b.getF64FloatAttr(cost), args);
+      Value cost = emitIterationCost(b, forall);
+      rt::ParallelForOp::create(b, loc, callee, n, cost, args);
       forall.erase();
       return;
     }

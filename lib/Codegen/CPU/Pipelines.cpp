@@ -72,6 +72,9 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 2. The model's interface and the loops.
   pm.addPass(createBuildEntryPass());
   pm.addNestedPass<func::FuncOp>(createEmitWinogradPass());
+  pm.addNestedPass<func::FuncOp>(createLowerCopiesPass());
+  if (options.optLevel > 0)
+    pm.addNestedPass<func::FuncOp>(createParallelizeLoopsPass());
   EmitLoopsPassOptions loops;
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;

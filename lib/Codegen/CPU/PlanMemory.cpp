@@ -1,5 +1,6 @@
 // onnxc-plan-memory: see Passes.td. Liveness is counted in operations of the entry
 // block: a buffer of a nested region lives as long as the operation that holds the region.
+#include "CarriedBuffers.h"
 #include "onnxc/Codegen/CPU/ArenaPlan.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
@@ -109,6 +110,7 @@ struct PlanMemory : impl::PlanMemoryPassBase<PlanMemory> {
     for (Slot &slot : slots)
       buffers.push_back(slot.buffer);
     int64_t arenaBytes = planArena(buffers, kAlignment);
+    module->setAttr("onnxc.arena_bound_bytes", b.getI64IntegerAttr(boundArena(buffers, kAlignment)));
     for (auto [slot, buffer] : llvm::zip(slots, buffers)) {
       b.setInsertionPoint(slot.alloc);
       auto arena = rt::ArenaOp::create(b, slot.alloc.getLoc(), slot.alloc.getType(),
@@ -118,6 +120,7 @@ struct PlanMemory : impl::PlanMemoryPassBase<PlanMemory> {
     }
     for (memref::AllocOp alloc : pooled)
       placeInPool(b, alloc, aliases);
+    freeCarriedBuffers(main, aliases);
     module->setAttr("onnxc.arena_bytes", b.getI64IntegerAttr(arenaBytes));
     module->setAttr("onnxc.dynamic_memory", b.getBoolAttr(!pooled.empty()));
   }

@@ -196,8 +196,8 @@ struct ParallelForLowering : RtPattern<rt::ParallelForOp> {
     for (auto [i, value] : llvm::enumerate(values))
       LLVM::StoreOp::create(rewriter, x.loc, value, x.field(block, arguments, {0, LLVM::GEPArg(i)}));
     Value body = LLVM::AddressOfOp::create(rewriter, x.loc, x.pointer, name);
-    Value cost = LLVM::ConstantOp::create(rewriter, x.loc, rewriter.getF64Type(), op.getCostAttr());
-    x.call("onnxc_parallel_for", x.voidType(), {x.context, body, arguments, adaptor.getN(), cost});
+    x.call("onnxc_parallel_for", x.voidType(),
+           {x.context, body, arguments, adaptor.getN(), adaptor.getCost()});
     rewriter.eraseOp(op);
     return success();
   }

@@ -137,6 +137,7 @@ std::string writeMetadata(ModuleOp module, ArrayRef<Variant> variants, StringRef
       for (const Variant &variant : variants)
         arena = std::max(arena, variant.arenaBytes);
       json.attribute("arena_bytes", arena);
+      json.attribute("arena_bound_bytes", number(module, "onnxc.arena_bound_bytes"));
       json.attribute("weights_bytes", number(module, "onnxc.weights_bytes"));
       auto dynamic = module->getAttrOfType<BoolAttr>("onnxc.dynamic_memory");
       json.attribute("dynamic", dynamic && dynamic.getValue());

@@ -44,7 +44,7 @@ func.func @sum(%x: memref<4x?xf32>, %y: memref<4xf32>) {
   return
 }
 
-// A body that reads other memory stays scalar; a strided copy becomes a loop.
+// A body that reads other memory stays scalar.
 // CHECK-LABEL: @scalar
 // CHECK-NOT: vector.
 // CHECK: memref.load %arg1
@@ -56,13 +56,5 @@ func.func @scalar(%i: memref<8xi64>, %t: memref<?xf32>, %y: memref<8xf32>) {
     %s = memref.load %t[%k] : memref<?xf32>
     linalg.yield %s : f32
   }
-  return
-}
-
-// CHECK-LABEL: @copy
-// CHECK-NOT: memref.copy
-// CHECK: scf.for
-func.func @copy(%x: memref<4x4xf32, strided<[8, 1]>>, %y: memref<4x4xf32>) {
-  memref.copy %x, %y : memref<4x4xf32, strided<[8, 1]>> to memref<4x4xf32>
   return
 }

@@ -162,7 +162,7 @@ def Rt_ParallelForOp : Rt_Op<"parallel_for", [MemoryEffects<[MemRead, MemWrite]>
     The callee takes the context, the range's begin and end (index) and `args`. `cost` is the
     estimated time of one iteration in nanoseconds.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$callee, Index:$n, F64Attr:$cost, Variadic<AnyType>:$args);
+  let arguments = (ins FlatSymbolRefAttr:$callee, Index:$n, F64:$cost, Variadic<AnyType>:$args);
   let assemblyFormat = "$callee `[` $n `,` $cost `]` `(` ($args^ `:` type($args))? `)` attr-dict";
 }
 
