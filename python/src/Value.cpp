@@ -155,6 +155,57 @@ nb::list toStrings(const Value &value) {
   return result;
 }
 
+/// The elements of a tensor as Python's own objects; false where its type has none here.
+bool toObjects(const Value &value, std::vector<nb::object> &objects) {
+  auto all = [&](auto *data, auto make) {
+    objects.clear();
+    for (int64_t i = 0; i < value.numElements(); ++i) {
+      objects.push_back(nb::steal(make(data[i])));
+      if (!objects.back().is_valid())
+        throw nb::python_error();
+    }
+    return true;
+  };
+  switch (value.elementType()) {
+  case ElementType::Int64:
+    return all(static_cast<const int64_t *>(value.data()), PyLong_FromLongLong);
+  case ElementType::Float:
+    return all(static_cast<const float *>(value.data()), [](float x) { return PyFloat_FromDouble(x); });
+  case ElementType::Double:
+    return all(static_cast<const double *>(value.data()), PyFloat_FromDouble);
+  case ElementType::String: {
+    objects.clear();
+    for (nb::handle string : toStrings(value))
+      objects.push_back(nb::borrow(string));
+    return true;
+  }
+  default:
+    return false;
+  }
+}
+
+/// A sequence of maps as a list of dicts; None for anything else.
+nb::object toDicts(const Value &value) {
+  nb::list result;
+  std::vector<nb::object> keys, values;
+  const void *keysOf = nullptr;
+  for (const Value &map : value.items()) {
+    if (map.kind() != ValueKind::Map)
+      return nb::none();
+    const Value &key = map.items()[0];
+    // Maps in a sequence often share their keys.
+    bool known = keysOf && keysOf == key.data() && static_cast<int64_t>(keys.size()) == key.numElements();
+    if (!(known || toObjects(key, keys)) || !toObjects(map.items()[1], values))
+      return nb::none();
+    keysOf = key.data();
+    nb::dict dict;
+    for (size_t i = 0; i < keys.size(); ++i)
+      dict[keys[i]] = values[i];
+    result.append(dict);
+  }
+  return result;
+}
+
 } // namespace
 
 void bindValue(nb::module_ &m) {
@@ -175,6 +226,7 @@ void bindValue(nb::module_ &m) {
       .def_prop_ro("data_ptr", [](const Value &v) { return reinterpret_cast<uintptr_t>(v.data()); })
       .def("array", toArray)
       .def("strings", toStrings)
+      .def("dicts", toDicts)
       .def("__dlpack__", toDLPack)
       .def("__dlpack_device__", [](const Value &) { return nb::make_tuple(int(kDLCPU), 0); });
 }

@@ -132,6 +132,75 @@ template <typename Managed> Managed *exportManaged(const Value &value) {
   return &exported->managed;
 }
 
+/// Copies values from outside. Small tensors share blocks of memory, and maps their keys: a sequence of
+/// maps costs little more than its elements.
+class Copier {
+public:
+  Value copy(const onnxc_value &value) {
+    if (value.kind == ONNXC_NONE)
+      return Value();
+    if (value.kind == ONNXC_TENSOR)
+      return copyTensor(value);
+    if (value.kind != ONNXC_SEQUENCE && value.kind != ONNXC_MAP)
+      invalid("a value of unknown kind " + std::to_string(value.kind));
+    if (value.count && !value.items)
+      invalid("a sequence or map without items");
+    if (value.kind == ONNXC_MAP) {
+      if (value.count != 2)
+        invalid("a map consists of keys and values");
+      return Value::map(copyKeys(value.items[0]), copy(value.items[1]));
+    }
+    std::vector<Value> items;
+    items.reserve(value.count);
+    for (size_t i = 0; i < value.count; ++i)
+      items.push_back(copy(value.items[i]));
+    return Value::sequence(std::move(items));
+  }
+
+private:
+  static constexpr size_t blockBytes = 16 * 1024, smallBytes = 1024;
+
+  Value copyTensor(const onnxc_value &value) {
+    auto type = static_cast<ElementType>(value.elem_type);
+    Value view = fromTensor(value.tensor, type, nullptr);
+    if (type == ElementType::String) {
+      auto storage = copyStrings(view.numElements(), static_cast<onnxc_string *>(view.data()));
+      void *data = storage->views.get();
+      return Value::tensor(type, view.shape(), data, std::move(storage));
+    }
+    size_t bytes = view.sizeInBytes();
+    if (bytes > smallBytes) {
+      Value result = Value::tensor(type, view.shape());
+      std::memcpy(result.data(), view.data(), bytes);
+      return result;
+    }
+    if (!block || used + bytes > blockBytes) {
+      block = allocateAligned(blockBytes);
+      used = 0;
+    }
+    char *to = static_cast<char *>(block.get()) + used;
+    used += (bytes + 63) / 64 * 64;
+    if (bytes)
+      std::memcpy(to, view.data(), bytes);
+    return Value::tensor(type, view.shape(), to, block);
+  }
+
+  Value copyKeys(const onnxc_value &value) {
+    if (!keysFrom || keysFrom != value.tensor.data || value.kind != ONNXC_TENSOR || value.tensor.ndim != 1 ||
+        !value.tensor.shape || keys.shape() != std::vector<int64_t>{value.tensor.shape[0]} ||
+        static_cast<int32_t>(keys.elementType()) != value.elem_type) {
+      keys = copy(value);
+      keysFrom = value.kind == ONNXC_TENSOR ? value.tensor.data : nullptr;
+    }
+    return keys;
+  }
+
+  std::shared_ptr<void> block;
+  size_t used = 0;
+  Value keys;
+  const void *keysFrom = nullptr;
+};
+
 } // namespace
 
 std::shared_ptr<void> onnxc::allocateAligned(size_t bytes) {
@@ -196,6 +265,7 @@ Value Value::strings(std::vector<int64_t> shape, const std::vector<std::string_v
 
 Value Value::sequence(std::vector<Value> items) {
   auto rep = std::make_shared<Rep>();
+  rep->abiItems.reserve(items.size());
   for (const Value &item : items)
     rep->abiItems.push_back(item.abi());
   rep->items = std::move(items);
@@ -238,25 +308,8 @@ Value Value::borrow(const onnxc_value &value) {
 }
 
 Value Value::copy(const onnxc_value &value) {
-  Value view = borrow(value);
-  if (view.isTensor()) {
-    if (view.elementType() == ElementType::String) {
-      auto storage = copyStrings(view.numElements(), static_cast<onnxc_string *>(view.data()));
-      void *data = storage->views.get();
-      return tensor(ElementType::String, view.shape(), data, std::move(storage));
-    }
-    Value result = tensor(view.elementType(), view.shape());
-    if (view.sizeInBytes())
-      std::memcpy(result.data(), view.data(), view.sizeInBytes());
-    return result;
-  }
-  if (view.isNone())
-    return view;
-  std::vector<Value> items;
-  for (const Value &item : view.items())
-    items.push_back(copy(item.abi()));
-  return value.kind == ONNXC_MAP ? map(std::move(items[0]), std::move(items[1]))
-                                 : sequence(std::move(items));
+  Copier copier;
+  return copier.copy(value);
 }
 
 Value Value::fromDLPack(DLManagedTensorVersioned *tensor) {
