@@ -143,11 +143,15 @@ nb::object toArray(const Value &value) {
   return nb::cast(array, nb::rv_policy::reference);
 }
 
+PyObject *toText(const onnxc_string &s) {
+  return PyUnicode_DecodeUTF8(s.data, static_cast<Py_ssize_t>(s.size), "surrogateescape");
+}
+
 nb::list toStrings(const Value &value) {
   nb::list result;
   for (int64_t i = 0; i < value.numElements(); ++i) {
     std::string_view s = value.stringAt(i);
-    PyObject *text = PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "surrogateescape");
+    PyObject *text = toText({s.data(), s.size()});
     if (!text)
       throw nb::python_error();
     result.append(nb::steal(text));
@@ -156,52 +160,55 @@ nb::list toStrings(const Value &value) {
 }
 
 /// The elements of a tensor as Python's own objects; false where its type has none here.
-bool toObjects(const Value &value, std::vector<nb::object> &objects) {
+bool toObjects(const onnxc_value &value, std::vector<nb::object> &objects) {
+  int64_t count = 1;
+  for (int i = 0; i < value.tensor.ndim; ++i)
+    count *= value.tensor.shape[i];
   auto all = [&](auto *data, auto make) {
     objects.clear();
-    for (int64_t i = 0; i < value.numElements(); ++i) {
+    for (int64_t i = 0; i < count; ++i) {
       objects.push_back(nb::steal(make(data[i])));
       if (!objects.back().is_valid())
         throw nb::python_error();
     }
     return true;
   };
-  switch (value.elementType()) {
+  const void *data = value.tensor.data;
+  switch (static_cast<ElementType>(value.elem_type)) {
   case ElementType::Int64:
-    return all(static_cast<const int64_t *>(value.data()), PyLong_FromLongLong);
+    return all(static_cast<const int64_t *>(data), PyLong_FromLongLong);
   case ElementType::Float:
-    return all(static_cast<const float *>(value.data()), [](float x) { return PyFloat_FromDouble(x); });
+    return all(static_cast<const float *>(data), [](float x) { return PyFloat_FromDouble(x); });
   case ElementType::Double:
-    return all(static_cast<const double *>(value.data()), PyFloat_FromDouble);
-  case ElementType::String: {
-    objects.clear();
-    for (nb::handle string : toStrings(value))
-      objects.push_back(nb::borrow(string));
-    return true;
-  }
+    return all(static_cast<const double *>(data), PyFloat_FromDouble);
+  case ElementType::String:
+    return all(static_cast<const onnxc_string *>(data), toText);
   default:
     return false;
   }
 }
 
-/// A sequence of maps as a list of dicts; None for anything else.
+/// A sequence of maps as a list of dicts, without a Value for each; None for anything else.
 nb::object toDicts(const Value &value) {
+  const onnxc_value &sequence = value.abi();
   nb::list result;
   std::vector<nb::object> keys, values;
   const void *keysOf = nullptr;
-  for (const Value &map : value.items()) {
-    if (map.kind() != ValueKind::Map)
+  for (size_t i = 0; i < sequence.count; ++i) {
+    const onnxc_value &map = sequence.items[i];
+    if (map.kind != ONNXC_MAP || map.items[0].kind != ONNXC_TENSOR || map.items[1].kind != ONNXC_TENSOR)
       return nb::none();
-    const Value &key = map.items()[0];
     // Maps in a sequence often share their keys.
-    bool known = keysOf && keysOf == key.data() && static_cast<int64_t>(keys.size()) == key.numElements();
-    if (!(known || toObjects(key, keys)) || !toObjects(map.items()[1], values))
+    const onnxc_value &key = map.items[0];
+    bool known = keysOf && keysOf == key.tensor.shape; // the shape is the tensor's own
+    if (!(known || toObjects(key, keys)) || !toObjects(map.items[1], values) || keys.size() != values.size())
       return nb::none();
-    keysOf = key.data();
+    keysOf = key.tensor.shape;
     nb::dict dict;
-    for (size_t i = 0; i < keys.size(); ++i)
-      dict[keys[i]] = values[i];
-    result.append(dict);
+    for (size_t k = 0; k < keys.size(); ++k)
+      if (PyDict_SetItem(dict.ptr(), keys[k].ptr(), values[k].ptr()) != 0)
+        throw nb::python_error();
+    result.append(std::move(dict));
   }
   return result;
 }

@@ -1,9 +1,12 @@
 // Values hold the C ABI's form of themselves, so that a run passes them on as they are.
 #include "Types.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <tuple>
 
 using namespace onnxc;
 
@@ -16,6 +19,9 @@ struct Value::Rep {
   std::shared_ptr<void> owner; // of the tensor's data
   std::vector<Value> items;
   std::vector<onnxc_value> abiItems;
+  // A copy's items are made from the C ABI's form when they are first asked for.
+  bool itemsAreLate = false;
+  std::once_flag madeItems;
 };
 
 namespace {
@@ -132,73 +138,110 @@ template <typename Managed> Managed *exportManaged(const Value &value) {
   return &exported->managed;
 }
 
-/// Copies values from outside. Small tensors share blocks of memory, and maps their keys: a sequence of
-/// maps costs little more than its elements.
+/// Copies sequences and maps from outside into one block of memory, with all that they point to. Maps in
+/// a sequence that have the same keys share the copy of these.
 class Copier {
 public:
-  Value copy(const onnxc_value &value) {
-    if (value.kind == ONNXC_NONE)
-      return Value();
-    if (value.kind == ONNXC_TENSOR)
-      return copyTensor(value);
-    if (value.kind != ONNXC_SEQUENCE && value.kind != ONNXC_MAP)
-      invalid("a value of unknown kind " + std::to_string(value.kind));
-    if (value.count && !value.items)
-      invalid("a sequence or map without items");
-    if (value.kind == ONNXC_MAP) {
-      if (value.count != 2)
-        invalid("a map consists of keys and values");
-      return Value::map(copyKeys(value.items[0]), copy(value.items[1]));
-    }
-    std::vector<Value> items;
-    items.reserve(value.count);
-    for (size_t i = 0; i < value.count; ++i)
-      items.push_back(copy(value.items[i]));
-    return Value::sequence(std::move(items));
+  /// The copy and the memory that it lies in.
+  std::pair<onnxc_value, std::shared_ptr<void>> copy(const onnxc_value &value) {
+    onnxc_value result{};
+    visit(value, result); // only counts
+    block = allocateAligned(used);
+    used = 0;
+    keysFrom = nullptr;
+    visit(value, result);
+    return {result, std::move(block)};
   }
 
 private:
-  static constexpr size_t blockBytes = 16 * 1024, smallBytes = 1024;
-
-  Value copyTensor(const onnxc_value &value) {
-    auto type = static_cast<ElementType>(value.elem_type);
-    Value view = fromTensor(value.tensor, type, nullptr);
-    if (type == ElementType::String) {
-      auto storage = copyStrings(view.numElements(), static_cast<onnxc_string *>(view.data()));
-      void *data = storage->views.get();
-      return Value::tensor(type, view.shape(), data, std::move(storage));
-    }
-    size_t bytes = view.sizeInBytes();
-    if (bytes > smallBytes) {
-      Value result = Value::tensor(type, view.shape());
-      std::memcpy(result.data(), view.data(), bytes);
-      return result;
-    }
-    if (!block || used + bytes > blockBytes) {
-      block = allocateAligned(blockBytes);
-      used = 0;
-    }
-    char *to = static_cast<char *>(block.get()) + used;
-    used += (bytes + 63) / 64 * 64;
-    if (bytes)
-      std::memcpy(to, view.data(), bytes);
-    return Value::tensor(type, view.shape(), to, block);
+  template <typename T> T *take(size_t count) {
+    char *at = static_cast<char *>(block.get());
+    T *result = at ? reinterpret_cast<T *>(at + used) : nullptr;
+    used += (count * sizeof(T) + 15) / 16 * 16;
+    return result;
   }
 
-  Value copyKeys(const onnxc_value &value) {
-    if (!keysFrom || keysFrom != value.tensor.data || value.kind != ONNXC_TENSOR || value.tensor.ndim != 1 ||
-        !value.tensor.shape || keys.shape() != std::vector<int64_t>{value.tensor.shape[0]} ||
-        static_cast<int32_t>(keys.elementType()) != value.elem_type) {
-      keys = copy(value);
-      keysFrom = value.kind == ONNXC_TENSOR ? value.tensor.data : nullptr;
+  void visit(const onnxc_value &from, onnxc_value &to) {
+    if (from.kind == ONNXC_NONE)
+      return;
+    to.kind = from.kind;
+    if (from.kind == ONNXC_TENSOR)
+      return visitTensor(from, to);
+    if (from.kind != ONNXC_SEQUENCE && from.kind != ONNXC_MAP)
+      invalid("a value of unknown kind " + std::to_string(from.kind));
+    if (from.count && !from.items)
+      invalid("a sequence or map without items");
+    if (from.kind == ONNXC_MAP && from.count != 2)
+      invalid("a map consists of keys and values");
+    auto *items = take<onnxc_value>(from.count);
+    to.items = items;
+    to.count = from.count;
+    for (size_t i = 0; i < from.count; ++i) {
+      onnxc_value item{};
+      if (from.kind == ONNXC_MAP && i == 0)
+        visitKeys(from.items[i], item);
+      else
+        visit(from.items[i], item);
+      if (items)
+        items[i] = item;
     }
-    return keys;
   }
 
-  std::shared_ptr<void> block;
+  void visitKeys(const onnxc_value &from, onnxc_value &to) {
+    const DLTensor &t = from.tensor;
+    bool isSame = keysFrom && from.kind == ONNXC_TENSOR && from.elem_type == keys.elem_type &&
+                  t.data == keysFrom && t.ndim == 1 && keys.tensor.ndim == 1 && t.shape &&
+                  t.shape[0] == keysCount;
+    if (!isSame) {
+      to = {};
+      visit(from, to);
+      keys = to;
+      keysFrom = from.kind == ONNXC_TENSOR && t.ndim == 1 && t.shape ? t.data : nullptr;
+      keysCount = keysFrom ? t.shape[0] : 0;
+    }
+    to = keys;
+  }
+
+  void visitTensor(const onnxc_value &from, onnxc_value &to) {
+    auto type = static_cast<ElementType>(from.elem_type);
+    const DLTensor &t = from.tensor;
+    int64_t count = 0;
+    bool fits = t.ndim >= 0 && t.ndim <= ONNXC_MAX_RANK && (t.ndim == 0 || t.shape) && elementSize(type) != 0 &&
+                countElements(t.shape, t.ndim, elementSize(type), count) && (count == 0 || t.data);
+    if (!fits || !isContiguous(t))
+      invalid("a tensor that a model gave is not a contiguous tensor");
+    to.elem_type = from.elem_type;
+    to.tensor = t;
+    to.tensor.strides = nullptr;
+    to.tensor.byte_offset = 0;
+    auto *shape = take<int64_t>(t.ndim);
+    to.tensor.shape = shape;
+    if (shape)
+      std::copy_n(t.shape, t.ndim, shape);
+    const char *data = static_cast<const char *>(t.data) + t.byte_offset;
+    auto *bytes = take<char>(count * elementSize(type));
+    to.tensor.data = bytes;
+    if (bytes && count)
+      std::memcpy(bytes, data, count * elementSize(type));
+    if (type != ElementType::String)
+      return;
+    auto *strings = reinterpret_cast<onnxc_string *>(bytes);
+    for (int64_t i = 0; i < count; ++i) {
+      const onnxc_string &s = reinterpret_cast<const onnxc_string *>(data)[i];
+      char *chars = take<char>(s.size);
+      if (!chars)
+        continue;
+      if (s.size)
+        std::memcpy(chars, s.data, s.size);
+      strings[i].data = chars;
+    }
+  }
+
+  std::shared_ptr<void> block; // none while counting
   size_t used = 0;
-  Value keys;
+  onnxc_value keys{};
   const void *keysFrom = nullptr;
+  int64_t keysCount = 0;
 };
 
 } // namespace
@@ -308,8 +351,24 @@ Value Value::borrow(const onnxc_value &value) {
 }
 
 Value Value::copy(const onnxc_value &value) {
-  Copier copier;
-  return copier.copy(value);
+  if (value.kind != ONNXC_SEQUENCE && value.kind != ONNXC_MAP) {
+    Value view = borrow(value);
+    if (!view.isTensor())
+      return view;
+    if (view.elementType() == ElementType::String) {
+      auto storage = copyStrings(view.numElements(), static_cast<onnxc_string *>(view.data()));
+      void *data = storage->views.get();
+      return tensor(ElementType::String, view.shape(), data, std::move(storage));
+    }
+    Value result = tensor(view.elementType(), view.shape());
+    if (view.sizeInBytes())
+      std::memcpy(result.data(), view.data(), view.sizeInBytes());
+    return result;
+  }
+  auto rep = std::make_shared<Rep>();
+  std::tie(rep->abi, rep->owner) = Copier().copy(value);
+  rep->itemsAreLate = true;
+  return Value(std::move(rep));
 }
 
 Value Value::fromDLPack(DLManagedTensorVersioned *tensor) {
@@ -353,7 +412,27 @@ const std::vector<int64_t> &Value::shape() const {
 
 const std::vector<Value> &Value::items() const {
   static const std::vector<Value> none;
-  return rep ? rep->items : none;
+  if (!rep || !rep->itemsAreLate)
+    return rep ? rep->items : none;
+  std::call_once(rep->madeItems, [this] {
+    std::vector<Value> items;
+    for (size_t i = 0; i < rep->abi.count; ++i) {
+      const onnxc_value &item = rep->abi.items[i];
+      if (item.kind == ONNXC_TENSOR) {
+        items.push_back(fromTensor(item.tensor, static_cast<ElementType>(item.elem_type), rep->owner));
+        continue;
+      }
+      auto inner = item.kind == ONNXC_NONE ? nullptr : std::make_shared<Rep>();
+      if (inner) {
+        inner->abi = item;
+        inner->owner = rep->owner;
+        inner->itemsAreLate = true;
+      }
+      items.push_back(Value(std::move(inner)));
+    }
+    rep->items = std::move(items);
+  });
+  return rep->items;
 }
 
 void *Value::checkedData(ElementType type) const {
