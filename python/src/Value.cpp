@@ -47,16 +47,24 @@ Value fromBuffer(nb::handle object, int elementType) {
 Value fromStrings(nb::list items, std::vector<int64_t> shape) {
   std::vector<nb::object> encoded;
   std::vector<std::string_view> views;
+  views.reserve(nb::len(items));
   for (nb::handle item : items) {
     nb::object bytes;
-    if (PyUnicode_Check(item.ptr()))
+    if (PyUnicode_Check(item.ptr())) {
+      Py_ssize_t size = 0;
+      if (const char *data = PyUnicode_AsUTF8AndSize(item.ptr(), &size)) {
+        views.emplace_back(data, size); // the string's own memory
+        continue;
+      }
       // Bytes that are not UTF-8 came out as surrogates and go back unchanged.
+      PyErr_Clear();
       bytes = nb::steal(PyUnicode_AsEncodedString(item.ptr(), "utf-8", "surrogateescape"));
-    else if (PyBytes_Check(item.ptr()))
+    } else if (PyBytes_Check(item.ptr())) {
       bytes = nb::borrow(item);
-    else
+    } else {
       invalid(std::string("a string tensor's elements are str or bytes, not ") +
               Py_TYPE(item.ptr())->tp_name);
+    }
     if (!bytes.is_valid())
       throw nb::python_error();
     views.emplace_back(PyBytes_AsString(bytes.ptr()), PyBytes_Size(bytes.ptr()));

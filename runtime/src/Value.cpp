@@ -299,6 +299,7 @@ Value Value::strings(std::vector<int64_t> shape, const std::vector<std::string_v
     invalid(std::to_string(strings.size()) + " strings for a tensor of shape " +
             shapeString(shape.data(), shape.size()));
   std::vector<onnxc_string> views;
+  views.reserve(strings.size());
   for (std::string_view s : strings)
     views.push_back({s.data(), s.size()});
   auto storage = copyStrings(count, views.data());
