@@ -149,6 +149,91 @@ case("reduction", "NonZero", "NonZero", normal(128, 768) > 0.5, out=7)
 case("reduction", "Einsum bij,bjk", "Einsum", normal(12, 128, 64), normal(12, 64, 128), equation="bij,bjk->bik")
 case("reduction", "Einsum bhwc,hkc", "Einsum", normal(8, 16, 16, 64), normal(16, 16, 64), equation="bhwc,hkc->bhwk")
 
+# ---- matrix products ----
+
+
+def product(name, left, right, constant=True, bias=False, after=None, **attributes):
+    """left x right, with a constant or computed right side; bias and an activation after it."""
+
+    def make():
+        a, b = normal(*left), normal(*right) * 0.05
+        feed, constants = ({"a": a}, {"b": b}) if constant else ({"a": a, "b": b}, {})
+        nodes = [helper.make_node("Gemm" if attributes else "MatMul", ["a", "b"], ["p"], **attributes)]
+        if bias:
+            constants["c"] = normal(right[-1])
+            nodes.append(helper.make_node("Add", ["p", "c"], ["q"]))
+        for op in [after] if after else []:
+            nodes.append(helper.make_node(op, nodes[-1].output, ["r"]))
+        nodes[-1].output[0] = "y"
+        return model(nodes, feed, {"y": TensorProto.FLOAT}, constants)
+
+    CASES.append(("product", name, make))
+
+
+for m, k, n in [(512, 512, 512), (1024, 1024, 1024), (128, 768, 768), (128, 768, 3072), (128, 3072, 768), (49, 512, 2048),
+                (197, 768, 2304), (1, 768, 3072), (1, 4096, 4096), (4, 768, 3072), (8, 1024, 1024), (128, 512, 1000),
+                (1, 512, 1000), (40, 120, 6625), (1000, 64, 64), (3000, 32, 16), (64, 64, 10)]:
+    product(f"MatMul {m}x{k}x{n}", (m, k), (k, n))
+product("MatMul 128x768x3072, bias, Relu", (128, 768), (768, 3072), bias=True, after="Relu")
+product("MatMul 128x768x3072, bias, Gelu", (128, 768), (768, 3072), bias=True, after="Gelu")
+product("Gemm 128x768x768, transB", (128, 768), (768, 768), transB=1)
+product("MatMul 512 cubed, computed", (512, 512), (512, 512), constant=False)
+product("MatMul 128x768x768, computed", (128, 768), (768, 768), constant=False)
+product("MatMul 1x768x768, computed", (1, 768), (768, 768), constant=False)
+product("Gemm 128x768x768, transB, computed", (128, 768), (768, 768), constant=False, transB=1)
+product("MatMul 12x128x64x128, computed", (12, 128, 64), (12, 64, 128), constant=False)
+product("MatMul 12x128x128x64, computed", (12, 128, 128), (12, 128, 64), constant=False)
+product("MatMul 12x1x64x512, computed", (12, 1, 64), (12, 64, 512), constant=False)
+
+
+def attention(heads, queries, keys, depth, exporter, mask=True, past=0):
+    """exporter: the operators that PyTorch writes, from (batch, sequence, heads x depth); else the operator."""
+
+    def make():
+        width = heads * depth
+        if not exporter:
+            feed = {"q": normal(1, heads, queries, depth), "k": normal(1, heads, keys, depth), "v": normal(1, heads, keys, depth)}
+            names = ["q", "k", "v"]
+            if mask:
+                feed["m"] = normal(queries, keys + past)
+                names.append("m")
+            outputs = ["y"]
+            if past:
+                feed["pk"], feed["pv"] = normal(1, heads, past, depth), normal(1, heads, past, depth)
+                names += ([] if mask else [""]) + ["pk", "pv"]
+                outputs += ["nk", "nv"]
+            node = helper.make_node("Attention", names, outputs)
+            return model([node], feed, dict.fromkeys(outputs, 1), opset=23)
+        feed = {"q": normal(1, queries, width), "k": normal(1, keys, width), "v": normal(1, keys, width)}
+        nodes = []
+        for name, rows in [("q", queries), ("k", keys), ("v", keys)]:
+            nodes.append(helper.make_node("Reshape", [name, "heads" + name], [name + "r"]))
+            nodes.append(helper.make_node("Transpose", [name + "r"], [name + "h"], perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]))
+        constants = {f"heads{n}": np.array([1, r, heads, depth]) for n, r in [("q", queries), ("k", keys), ("v", keys)]}
+        constants |= {"scale": np.float32(np.sqrt(depth)), "wide": np.array([1, queries, width])}
+        nodes += [helper.make_node("MatMul", ["qh", "kh"], ["s"]), helper.make_node("Div", ["s", "scale"], ["t"])]
+        if mask:
+            feed["m"] = normal(1, 1, queries, keys)
+            nodes.append(helper.make_node("Add", ["t", "m"], ["u"]))
+        nodes += [
+            helper.make_node("Softmax", ["u" if mask else "t"], ["p"], axis=-1),
+            helper.make_node("MatMul", ["p", "vh"], ["o"]),
+            helper.make_node("Transpose", ["o"], ["ot"], perm=[0, 2, 1, 3]),
+            helper.make_node("Reshape", ["ot", "wide"], ["y"]),
+        ]
+        return model(nodes, feed, {"y": 1}, constants)
+
+    kind = "exported" if exporter else "Attention"
+    CASES.append(("attention", f"{kind} {heads} heads, {queries}x{keys}x{depth}" + (f", past {past}" if past else ""), make))
+
+
+attention(12, 128, 128, 64, True)
+attention(12, 197, 197, 64, True, mask=False)
+attention(8, 1024, 1024, 64, True)
+attention(12, 128, 128, 64, False)
+attention(12, 1, 1, 64, False, mask=False, past=127)
+attention(8, 512, 512, 80, False, mask=False)
+
 # ---- data movement ----
 
 for perm, shape, label in [

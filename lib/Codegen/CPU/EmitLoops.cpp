@@ -51,6 +51,7 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
         return signalPassFailure();
       }
       LoopSchedule schedule = chooseLoopSchedule(op, target);
+      refineProductSchedule(op, target, schedule);
       if (succeeded(emitLoops(rewriter, op, schedule)))
         continue;
       LoopSchedule scalar;

@@ -30,7 +30,7 @@ public:
   Emitter(RewriterBase &b, linalg::LinalgOp op, const LoopSchedule &schedule)
       : b(b), op(op), loc(op.getLoc()), schedule(schedule), maps(op.getIndexingMapsArray()),
         iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()),
-        body(op->getRegion(0).front()) {}
+        unroll(schedule.unroll), body(op->getRegion(0).front()) {}
 
   LogicalResult run() {
     for (Range range : op.createLoopRanges(b, loc))
@@ -40,6 +40,32 @@ public:
     lanes = schedule.lanes;
     if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combiner())
       return failure();
+    const std::optional<PanelProduct> &product = schedule.product;
+    if (!product || product->streams <= 1 || !product->rows ||
+        getConstantIntValue(sizes[*product->rows])) {
+      emitNest();
+      return success();
+    }
+    // How many rows there are is known at run time only: a single one gets a nest of its own.
+    unsigned rows = *product->rows;
+    OpFoldResult numRows = sizes[rows];
+    Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, sizeOf(rows), index(1));
+    auto ifOp = scf::IfOp::create(b, loc, isOne, /*withElse=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    sizes[rows] = b.getIndexAttr(1);
+    unroll[rows] = 1;
+    unroll[product->panels] = product->streams;
+    emitNest();
+    sizes[rows] = numRows;
+    unroll = schedule.unroll;
+    b.setInsertionPointToStart(ifOp.elseBlock());
+    emitNest();
+    return success();
+  }
+
+private:
+  void emitNest() {
     // Unrolled rows inside unrolled vectors inside everything else.
     SmallVector<unsigned> order, inner;
     for (unsigned dim = 0; dim < numLoops; ++dim) {
@@ -47,21 +73,24 @@ public:
         continue;
       if (schedule.vectorDim == dim)
         inner.insert(inner.begin(), dim);
-      else if (schedule.unroll[dim] > 1)
+      else if (unroll[dim] > 1)
         inner.push_back(dim);
       else
         order.push_back(dim);
     }
     order.append(inner);
     emitParallel(order);
-    return success();
   }
 
-private:
   bool reduces(unsigned dim) const { return iterators[dim] == utils::IteratorType::reduction; }
   bool isVector(unsigned dim) const { return lanes > 1 && schedule.vectorDim == dim; }
   Value index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
   Value sizeOf(unsigned dim) { return getValueOrCreateConstantIndexOp(b, loc, sizes[dim]); }
+  /// The largest multiple that is not above the (dynamic) size.
+  Value floorTo(unsigned dim, int64_t multiple) {
+    AffineExpr d0 = b.getAffineDimExpr(0);
+    return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple, {sizes[dim]});
+  }
 
   /// The operation that combines with the accumulator, for a horizontal reduction.
   std::optional<vector::CombiningKind> combiner() {
@@ -83,11 +112,15 @@ private:
   // ---- parallel loops, outermost first ----
 
   void emitParallel(ArrayRef<unsigned> order) {
+    if (startsDepthBlocks(order))
+      return emitDepthBlocks(order);
     if (order.empty())
       return emitTile();
     unsigned dim = order.front();
     ArrayRef<unsigned> rest = order.drop_front();
-    int64_t step = schedule.unroll[dim] * (isVector(dim) ? lanes : 1);
+    if (!isVector(dim) && unroll[dim] > 1 && op.getNumReductionLoops() > 0)
+      return emitRows(dim, rest);
+    int64_t step = unroll[dim] * (isVector(dim) ? lanes : 1);
     std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
     if (step == 1) {
       factor[dim] = 1;
@@ -100,7 +133,7 @@ private:
     if (size) {
       int64_t whole = *size / step * step;
       if (whole > 0)
-        tileLoop(dim, index(0), index(whole), step, schedule.unroll[dim], rest);
+        tileLoop(dim, index(0), index(whole), step, unroll[dim], rest);
       int64_t left = *size - whole;
       if (left == 0)
         return;
@@ -114,17 +147,11 @@ private:
       return;
     }
     // The main tile, then single steps, then a ragged vector.
-    auto floorTo = [&](int64_t multiple) {
-      AffineExpr d0 = b.getAffineDimExpr(0);
-      return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple,
-                                             {sizes[dim]})
-          .getResult();
-    };
-    Value whole = floorTo(step);
-    tileLoop(dim, index(0), whole, step, schedule.unroll[dim], rest);
+    Value whole = floorTo(dim, step);
+    tileLoop(dim, index(0), whole, step, unroll[dim], rest);
     int64_t single = isVector(dim) ? lanes : 1;
-    Value singles = single == 1 ? sizeOf(dim) : floorTo(single);
-    if (schedule.unroll[dim] > 1)
+    Value singles = single == 1 ? sizeOf(dim) : floorTo(dim, single);
+    if (unroll[dim] > 1)
       tileLoop(dim, whole, singles, single, 1, rest);
     if (!isVector(dim))
       return;
@@ -133,6 +160,113 @@ private:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
     ragged(dim, singles, 1, rest);
+  }
+
+  /// The rows of the register tile: tiles of nearly equal height, so that the last is no slower.
+  void emitRows(unsigned dim, ArrayRef<unsigned> rest) {
+    int64_t most = unroll[dim];
+    if (std::optional<int64_t> size = getConstantIntValue(sizes[dim])) {
+      if (*size == 0)
+        return;
+      int64_t tiles = llvm::divideCeil(*size, most), low = *size / tiles, high = *size % tiles;
+      auto part = [&](int64_t from, int64_t to, int64_t height) {
+        if (to - from == height)
+          tileOnce(dim, index(from), height, rest);
+        else if (to > from)
+          tileLoop(dim, index(from), index(to), height, height, rest);
+      };
+      part(0, high * (low + 1), low + 1);
+      part(high * (low + 1), *size, low);
+      return;
+    }
+    // With n tiles, size - n * (most - 1) of them can have the full height and the others one
+    // row less; below zero few rows are left over, which powers of two cover.
+    Value size = sizeOf(dim), full = floorTo(dim, most), end = full;
+    if (most > 2) {
+      AffineExpr d0 = b.getAffineDimExpr(0);
+      AffineExpr tall = d0 - d0.ceilDiv(most) * (most - 1);
+      Value wanted = affine::makeComposedAffineApply(b, loc, tall * most, {sizes[dim]});
+      Value covers = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, wanted, index(0));
+      full = arith::SelectOp::create(b, loc, covers, wanted, full);
+      end = arith::SelectOp::create(b, loc, covers, size, full);
+    }
+    tileLoop(dim, index(0), full, most, most, rest);
+    if (most > 2)
+      tileLoop(dim, full, end, most - 1, most - 1, rest);
+    int64_t height = llvm::bit_floor(static_cast<uint64_t>(most - 1));
+    for (; height >= 1; height /= 2) {
+      Value left = arith::SubIOp::create(b, loc, size, end);
+      Value whole = arith::MulIOp::create(
+          b, loc, arith::DivUIOp::create(b, loc, left, index(height)), index(height));
+      Value next = arith::AddIOp::create(b, loc, end, whole);
+      tileLoop(dim, end, next, height, height, rest);
+      end = next;
+    }
+  }
+
+  // ---- products with panels ----
+
+  bool startsDepthBlocks(ArrayRef<unsigned> order) {
+    if (!schedule.product || !schedule.product->depthBlock || depthFrom)
+      return false;
+    return order.empty() || (!isVector(order.front()) && unroll[order.front()] > 1);
+  }
+
+  /// The rows pass once for each block of the depth; what they have so far is in the output.
+  void emitDepthBlocks(ArrayRef<unsigned> order) {
+    unsigned depth = schedule.product->depth;
+    int64_t block = schedule.product->depthBlock, size = *getConstantIntValue(sizes[depth]);
+    loop(index(0), index(size), block, [&](Value iv) {
+      depthFrom = iv;
+      AffineExpr d0 = b.getAffineDimExpr(0);
+      SmallVector<AffineExpr> ends = {d0 + block};
+      if (size % block != 0)
+        ends.push_back(b.getAffineConstantExpr(size));
+      depthTo = affine::makeComposedAffineMin(
+          b, loc, AffineMap::get(1, 0, ends, b.getContext()), {iv});
+      emitParallel(order);
+    });
+    depthFrom = depthTo = Value();
+  }
+
+  /// Asks for a part of the next block of the panels, so that it comes from memory while this
+  /// one is worked on: every tile of rows fetches its share.
+  void emitPrefetch() {
+    const PanelProduct &product = *schedule.product;
+    if (!product.prefetch || !product.rows || unroll[*product.rows] < 2)
+      return;
+    unsigned rows = *product.rows;
+    OpFoldResult numRows = sizes[rows];
+    int64_t depth = *getConstantIntValue(sizes[product.depth]);
+    int64_t width = *getConstantIntValue(sizes[*schedule.vectorDim]);
+    int64_t block = product.depthBlock ? product.depthBlock : depth;
+    // Elements for one row of the product, and for one step along the depth.
+    int64_t tall = factor[rows];
+    auto share = [&](int64_t elements) {
+      AffineExpr size = b.getAffineDimExpr(0);
+      AffineExpr each = b.getAffineConstantExpr(elements).ceilDiv(size);
+      return getValueOrCreateConstantIndexOp(
+          b, loc,
+          affine::makeComposedFoldedAffineApply(b, loc, AffineMap::get(1, 0, each), {numRows}));
+    };
+    Value done = base[product.depth];
+    if (depthFrom)
+      done = arith::SubIOp::create(b, loc, done, depthFrom);
+    Value start = arith::MulIOp::create(b, loc, base[rows], share(block * width));
+    Value at = arith::AddIOp::create(
+        b, loc, start, arith::MulIOp::create(b, loc, done, share(tall * width)));
+    Value next = arith::AddIOp::create(b, loc, depthFrom ? depthFrom : index(0), index(block));
+    auto prefetch = [&](Value element) {
+      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand),
+                                 ValueRange{base[product.panels], next, element},
+                                 /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+    };
+    prefetch(at);
+    // Few rows: one line a step is not enough.
+    std::optional<int64_t> size = getConstantIntValue(numRows);
+    int64_t line = 64 * 8 / elementType(product.operand).getIntOrFloatBitWidth();
+    for (int64_t more = line; size && more < llvm::divideCeil(tall * width, *size); more += line)
+      prefetch(arith::AddIOp::create(b, loc, at, index(more)));
   }
 
   void tileLoop(unsigned dim, Value from, Value to, int64_t step, int64_t count,
@@ -309,6 +443,8 @@ private:
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(forOp.getBody());
       base[dim] = forOp.getInductionVar();
+      if (schedule.product && dim == schedule.product->depth)
+        emitPrefetch();
       SmallVector<Value> carried(forOp.getRegionIterArgs());
       SmallVector<Value> inside = emitReductions(dims.drop_front(), carried, places);
       scf::YieldOp::create(b, loc, inside);
@@ -318,7 +454,8 @@ private:
       // A window's innermost taps are written out: a loop of three would cost as much as its body.
       std::optional<int64_t> taps = getConstantIntValue(sizes[dim]);
       if (dims.size() > 1 || !taps || *taps > kMaxUnrolledTaps || lanes == 1)
-        return carry(index(0), sizeOf(dim), 1, accumulators);
+        return depthFrom ? carry(depthFrom, depthTo, 1, accumulators)
+                         : carry(index(0), sizeOf(dim), 1, accumulators);
       SmallVector<Value> values(accumulators);
       for (int64_t tap = 0; tap < *taps; ++tap) {
         base[dim] = index(tap);
@@ -610,6 +747,8 @@ private:
   Block &body;
   SmallVector<OpFoldResult> sizes;
   SmallVector<Value> base;      // first iteration of the tile, by dimension
+  SmallVector<unsigned> unroll; // the schedule's factors
+  Value depthFrom, depthTo;     // the block of a product's depth
   SmallVector<unsigned> factor; // tile's iterations (vectors), by dimension
   int64_t lanes = 1;
   Value mask; // lanes in use, in the ragged vector only

@@ -46,38 +46,57 @@ bool shouldFuse(OpOperand *operand) {
 }
 
 /// Whether `value` is a product's result, or elementwise work on one.
-bool comesFromProduct(Value value) {
-  for (int depth = 0; depth < 8; ++depth) {
-    auto op = value.getDefiningOp<linalg::LinalgOp>();
-    if (!op)
+bool comesFromProduct(Value value, int depth = 8) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == 0)
+    return false;
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op))
+    return comesFromProduct(op->getOperand(0), depth - 1);
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  if (!linalgOp)
+    return false;
+  return linalgOp.getNumReductionLoops() > 0 ||
+         llvm::any_of(linalgOp.getDpsInputs(),
+                      [&](Value input) { return comesFromProduct(input, depth - 1); });
+}
+
+/// The operand is a product's result seen without its panels: elementwise work moves to the
+/// product's own shape, so that it can join its tiles.
+bool hidesPanels(OpOperand *operand) {
+  auto reshape = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!reshape || !consumer || consumer.getNumReductionLoops() > 0 || !reshape->hasOneUse() ||
+      !consumer.getMatchingIndexingMap(operand).isPermutation())
+    return false;
+  // Other dimensions stay together: see splitsRows.
+  for (const ReassociationIndices &group : ArrayRef(reshape.getReassociationIndices()).drop_back())
+    if (group.size() > 1)
       return false;
-    if (op.getNumReductionLoops() > 0)
-      return true;
-    if (op.getNumDpsInputs() == 0)
-      return false;
-    value = op.getDpsInputs()[0];
-  }
+  return comesFromProduct(reshape.getSrc());
+}
+
+/// A contraction: it reads one operand's rows for each row of another.
+bool usesRowsApart(linalg::GenericOp op) {
+  if (op.getNumReductionLoops() == 0)
+    return false;
+  for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
+    if (iterator == utils::IteratorType::parallel)
+      for (OpOperand *input : op.getDpsInputOperands())
+        if (!op.isScalar(input) && !op.getMatchingIndexingMap(input).isFunctionOfDim(dim))
+          return true;
   return false;
 }
 
-/// The operand is a product's result seen with another number of dimensions: elementwise
-/// work moves to the product's own shape, so that it can join its tiles.
-template <typename ReshapeOp> bool viewsProduct(OpOperand *operand) {
-  auto reshape = operand->get().getDefiningOp<ReshapeOp>();
+/// The operand is a product's result whose rows are seen as several dimensions: work along rows
+/// takes them as one.
+bool splitsRows(OpOperand *operand) {
+  auto reshape = operand->get().getDefiningOp<tensor::ExpandShapeOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
-  return reshape && consumer && consumer.getNumReductionLoops() == 0 && reshape->hasOneUse() &&
-         consumer.getMatchingIndexingMap(operand).isPermutation() &&
+  return reshape && consumer && !usesRowsApart(consumer) &&
+         (reshape.getSrcType().getRank() == 1 ||
+          reshape.getReassociationIndices().back().size() == 1) &&
+         consumer.getMatchingIndexingMap(operand).isIdentity() &&
          comesFromProduct(reshape.getSrc());
-}
-
-/// The same for a product seen with more dimensions; not where another product has the shape of
-/// the elementwise work itself, or the two would pull it to and fro.
-bool viewsOnlyProduct(OpOperand *operand) {
-  if (!viewsProduct<tensor::ExpandShapeOp>(operand))
-    return false;
-  return llvm::none_of(operand->getOwner()->getOpOperands(), [&](OpOperand &other) {
-    return &other != operand && comesFromProduct(other.get());
-  });
 }
 
 struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
@@ -103,19 +122,28 @@ struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
       rewriter.setInsertionPoint(op);
       (void)linalg::generalizeNamedOp(rewriter, op);
     }
+    // One after the other: what the second takes apart is not for the first.
+    if (failed(fuse([](RewritePatternSet &patterns) {
+          linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, splitsRows);
+        })) ||
+        failed(fuse([](RewritePatternSet &patterns) {
+          linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, hidesPanels);
+        })))
+      signalPassFailure();
+  }
+
+  LogicalResult fuse(llvm::function_ref<void(RewritePatternSet &)> populateReshapes) {
+    MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
+    populateReshapes(patterns);
     linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
-    linalg::populateFoldReshapeOpsByExpansionPatterns(patterns,
-                                                      viewsProduct<tensor::CollapseShapeOp>);
-    linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, viewsOnlyProduct);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CastOp::getCanonicalizationPatterns(patterns, context);
     context->getLoadedDialect<linalg::LinalgDialect>()->getCanonicalizationPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+    return applyPatternsGreedily(getOperation(), std::move(patterns));
   }
 };
 

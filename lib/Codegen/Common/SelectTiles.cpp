@@ -1,4 +1,5 @@
 // onnxc-select-tiles: see Passes.td. Only this file decides what is fused and how large tiles are.
+#include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -192,6 +193,8 @@ private:
   /// Blocks of a product: as wide as vectors like, as tall as the accumulators and the cache do.
   void tileContraction(linalg::LinalgOp root, Group &group, linalg::LinalgOp contraction,
                        ArrayRef<int64_t> sizes, ArrayRef<bool> tileable, SmallVector<int64_t> &tiles) {
+    if (choosePanelTiles(contraction, group.ties[contraction], sizes, tileable, tiles))
+      return;
     int64_t depth = 1;
     SmallVector<int64_t> ranges = contraction.getStaticLoopRanges();
     SmallVector<utils::IteratorType> iterators = contraction.getIteratorTypesArray();
@@ -305,6 +308,17 @@ struct SelectTiles : impl::SelectTilesPassBase<SelectTiles> {
   using SelectTilesPassBase::SelectTilesPassBase;
 
   void runOnOperation() override {
+    // A filled tensor for each user, so that each can be filled tile by tile.
+    SmallVector<linalg::FillOp> fills;
+    getOperation().walk([&](linalg::FillOp fill) {
+      if (fill.hasPureTensorSemantics() && !fill->hasOneUse())
+        fills.push_back(fill);
+    });
+    for (linalg::FillOp fill : fills)
+      for (OpOperand &use : llvm::make_early_inc_range(llvm::drop_begin(fill->getUses())))
+        if (isa<linalg::LinalgOp>(use.getOwner()))
+          use.set(OpBuilder(fill).clone(*fill)->getResult(0));
+
     Selector selector(cacheBytes, &getContext());
     for (Block &block : getOperation().getBody())
       selector.run(block);

@@ -72,6 +72,27 @@ func.func @pad(%x: tensor<3xf32>) -> tensor<5xf32> {
   return %y : tensor<5xf32>
 }
 
+// -----
+
+// A bias behind the reshape of a batched product is added in the product's own shape.
+// CHECK-LABEL: @behindReshape
+// CHECK: linalg.matmul
+// CHECK: linalg.generic {{.*}} : tensor<?x8xf32>)
+// CHECK: tensor.expand_shape
+// CHECK-NOT: linalg.generic
+func.func @behindReshape(%a: tensor<?x4xf32>, %b: tensor<4x8xf32>, %i: tensor<?x8xf32>, %bias: tensor<8xf32>,
+                         %m: index, %n: index) -> tensor<?x?x8xf32> {
+  %p = linalg.matmul ins(%a, %b : tensor<?x4xf32>, tensor<4x8xf32>) outs(%i : tensor<?x8xf32>) -> tensor<?x8xf32>
+  %x = tensor.expand_shape %p [[0, 1], [2]] output_shape [%m, %n, 8] : tensor<?x8xf32> into tensor<?x?x8xf32>
+  %e = tensor.empty(%m, %n) : tensor<?x?x8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (k)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %bias : tensor<?x?x8xf32>, tensor<8xf32>) outs(%e : tensor<?x?x8xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %s = arith.addf %l, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<?x?x8xf32>
+  return %y : tensor<?x?x8xf32>
+}
 
 // -----
 

@@ -55,3 +55,21 @@ func.func @small(%x: tensor<4xf32>) -> tensor<4xf32> {
   } -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// Panels: all rows that the cache holds, and a number of tiles that threads share evenly.
+// CHECK-LABEL: @panels
+// CHECK: onnxc.tile_sizes = array<i64: 252, 3, 0, 0>
+func.func @panels(%a: tensor<?x768xf32>, %b: tensor<12x768x64xf32>, %m: index) -> tensor<?x12x64xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty(%m) : tensor<?x12x64xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<?x12x64xf32>) -> tensor<?x12x64xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k, j) -> (m, k)>, affine_map<(m, n, k, j) -> (n, k, j)>, affine_map<(m, n, k, j) -> (m, n, j)>],
+      iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : tensor<?x768xf32>, tensor<12x768x64xf32>) outs(%f : tensor<?x12x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %q = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<?x12x64xf32>
+  return %p : tensor<?x12x64xf32>
+}

@@ -16,6 +16,17 @@ struct VectorTarget {
   unsigned numRegisters = 32; ///< vector registers
 };
 
+/// A matrix product whose right side lies in panels [panel][depth][column].
+struct PanelProduct {
+  unsigned operand;             ///< the panels
+  unsigned panels, depth;       ///< loop dimensions
+  std::optional<unsigned> rows; ///< loop dimension of the register tile's rows
+  /// Steps along the depth for which a panel stays in the cache while the rows pass; 0: all.
+  int64_t depthBlock = 0;
+  bool prefetch = false; ///< fetch the next block while the rows pass over this one
+  unsigned streams = 1;  ///< panels side by side for a single row: several streams from memory
+};
+
 /// How one operation becomes loops.
 struct LoopSchedule {
   /// The loop dimension that runs along vector lanes; none: scalar code.
@@ -24,6 +35,7 @@ struct LoopSchedule {
   /// Unroll factors of the register tile by loop dimension, in iterations
   /// (in vectors for the vector dimension when that is parallel).
   llvm::SmallVector<unsigned> unroll;
+  std::optional<PanelProduct> product;
   /// A second dimension of the tile, as many iterations as a vector has lanes: operands that are
   /// contiguous along it and not along the vector dimension are transposed in registers.
   std::optional<unsigned> turnDim;
@@ -40,6 +52,10 @@ std::optional<int64_t> constantStep(mlir::AffineMap map, mlir::MemRefType type, 
 
 /// Chooses the schedule of an operation on memrefs from its indexing maps, sizes and body.
 LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target);
+
+/// Completes the schedule of a product with panels; leaves others as they are.
+void refineProductSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target,
+                           LoopSchedule &schedule);
 
 /// Replaces the operation (on memrefs) by its loop nest.
 mlir::LogicalResult emitLoops(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,

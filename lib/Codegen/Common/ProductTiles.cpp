@@ -1,0 +1,83 @@
+// Several panels a tile, so that a single row reads several streams from memory; as many rows as
+// the cache holds beside a panel's block; a number of tiles that two and four threads share evenly.
+#include "onnxc/Codegen/Common/ProductTiles.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+constexpr int64_t kMaxPanels = 4, kMaxRows = 252;
+/// Fewer products than this in a tile cost more to hand out than they gain.
+constexpr int64_t kMinTileWork = 1 << 20;
+
+/// The share of the time that two and four threads are busy with equal tiles.
+double balance(int64_t tiles) {
+  double worst = 1;
+  for (int64_t threads : {2, 4})
+    worst = std::min(worst, double(tiles) / (threads * llvm::divideCeil(tiles, threads)));
+  return worst;
+}
+
+} // namespace
+
+bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
+                      ArrayRef<bool> tileable, SmallVectorImpl<int64_t> &tiles) {
+  if (product.getNumReductionLoops() != 1)
+    return false;
+  SmallVector<unsigned> reductions;
+  product.getReductionDims(reductions);
+  SmallVector<int64_t> ranges = product.getStaticLoopRanges();
+  SmallVector<AffineMap> maps = product.getIndexingMapsArray();
+  AffineMap out = maps.back();
+  if (!out.isProjectedPermutation() || out.getNumResults() < 2)
+    return false;
+  unsigned column = out.getDimPosition(out.getNumResults() - 1),
+           panel = out.getDimPosition(out.getNumResults() - 2), depth = reductions[0];
+  MLIRContext *context = product.getContext();
+  AffineMap panels = AffineMap::get(maps[0].getNumDims(), 0,
+                                    {getAffineDimExpr(panel, context), getAffineDimExpr(depth, context),
+                                     getAffineDimExpr(column, context)},
+                                    context);
+  if (!llvm::is_contained(ArrayRef(maps).drop_back(), panels) ||
+      ShapedType::isDynamic(ranges[depth]) || ShapedType::isDynamic(ranges[panel]) ||
+      ShapedType::isDynamic(ranges[column]))
+    return false;
+  int rootPanel = ties[panel];
+  if (rootPanel < 0 || !tileable[rootPanel])
+    return false;
+
+  // Rows from the last to the first until the cache is full.
+  int64_t room = kMaxRows, rows = 1, rowTiles = 1;
+  for (int dim = sizes.size() - 1; dim >= 0; --dim) {
+    if (!tileable[dim] || dim == rootPanel || dim == ties[column])
+      continue;
+    int64_t size = sizes[dim];
+    bool dynamic = ShapedType::isDynamic(size);
+    int64_t tile = dynamic || size <= room ? std::min(dynamic ? room : size, room)
+                                           : llvm::divideCeil(size, llvm::divideCeil(size, room));
+    tiles[dim] = std::max<int64_t>(1, tile);
+    if (!dynamic)
+      rowTiles *= llvm::divideCeil(size, tiles[dim]);
+    rows *= tiles[dim];
+    room = std::max<int64_t>(1, room / tiles[dim]);
+  }
+
+  int64_t count = ranges[panel], best = 1;
+  double bestBalance = 0;
+  for (int64_t each = std::min(kMaxPanels, count); each >= 1; --each) {
+    double value = balance(rowTiles * llvm::divideCeil(count, each));
+    if (value > bestBalance + 0.1) {
+      best = each;
+      bestBalance = value;
+    }
+  }
+  // Small ones take more panels together.
+  int64_t work = rows * ranges[depth] * ranges[column];
+  while (best < count && work * best < kMinTileWork)
+    ++best;
+  tiles[rootPanel] = best;
+  return true;
+}
+
+} // namespace onnxc

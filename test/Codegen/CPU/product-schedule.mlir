@@ -1,0 +1,59 @@
+// RUN: onnx-mlir-opt %s --pass-pipeline='builtin.module(func.func(onnxc-emit-loops))' | FileCheck %s
+
+#a = affine_map<(m, n, k, j) -> (m, k)>
+#b = affine_map<(m, n, k, j) -> (n, k, j)>
+#c = affine_map<(m, n, k, j) -> (m, n, j)>
+
+// 2048 deep panels pass in two blocks; 20 rows are four tiles of five rows; the next block is fetched.
+// CHECK-LABEL: @blocks
+// CHECK: scf.for %[[K0:.*]] = %{{.*}} to %{{.*}} step %c1024
+// CHECK: scf.for {{.*}} step %c5
+// CHECK: scf.for %{{.*}} = %[[K0]] to
+// CHECK: memref.prefetch %arg1{{.*}} read, locality<2>, data
+func.func @blocks(%a: memref<20x2048xf32>, %b: memref<3x2048x64xf32>, %c: memref<20x3x64xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : memref<20x2048xf32>, memref<3x2048x64xf32>) outs(%c : memref<20x3x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// Rows known at run time: one row reads four panels at a time; the others are tiles of six and
+// five rows, and what neither fits.
+// CHECK-LABEL: @anyRows
+// CHECK: scf.if
+// CHECK-COUNT-16: vector.load %arg1
+// CHECK: } else {
+// CHECK: scf.for {{.*}} step %c6
+// CHECK: memref.prefetch
+// CHECK: scf.for {{.*}} step %c5
+// CHECK: memref.prefetch
+func.func @anyRows(%a: memref<?x64xf32>, %b: memref<8x64x64xf32>, %c: memref<?x8x64xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : memref<?x64xf32>, memref<8x64x64xf32>) outs(%c : memref<?x8x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// A single row: four streams.
+// CHECK-LABEL: @oneRow
+// CHECK-NOT: memref.prefetch
+// CHECK-COUNT-16: vector.load %arg1
+// CHECK-NOT: vector.load %arg1
+func.func @oneRow(%a: memref<1x64xf32>, %b: memref<8x64x64xf32>, %c: memref<1x8x64xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : memref<1x64xf32>, memref<8x64x64xf32>) outs(%c : memref<1x8x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
