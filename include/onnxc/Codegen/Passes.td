@@ -81,6 +81,16 @@ def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
 // On memrefs
 //===----------------------------------------------------------------------===//
 
+def DistributeLoopsPass : Pass<"onnxc-distribute-loops", "::mlir::func::FuncOp"> {
+  let summary = "Spreads large operations on buffers over threads";
+  let description = [{
+    What bufferization left outside of parallel loops (copies, fills, parts of concatenations and paddings) and
+    has enough iterations becomes a parallel loop over parts of its outermost dimensions.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::affine::AffineDialect"];
+}
+
 def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg operations on memrefs as loops with register tiles";
   let description = [{

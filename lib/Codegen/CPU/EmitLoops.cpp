@@ -1,4 +1,5 @@
 // onnxc-emit-loops: see Passes.td.
+#include "onnxc/Codegen/CPU/LoopEmitter.h"
 #include "onnxc/Codegen/Passes.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -8,14 +9,14 @@ namespace onnxc {
 #include "onnxc/Codegen/Passes.h.inc"
 
 using namespace mlir;
-namespace {
 
-/// A cast may hide a strided view behind a type that looks contiguous.
 Value withoutCasts(Value value) {
   while (auto castOp = value.getDefiningOp<memref::CastOp>())
     value = castOp.getSource();
   return value;
 }
+
+namespace {
 
 bool isContiguous(Value value) {
   return cast<MemRefType>(value.getType()).getLayout().isIdentity();

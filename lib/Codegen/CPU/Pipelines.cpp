@@ -58,6 +58,8 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createCSEPass());
   // 2. The model's interface and the loops.
   pm.addPass(createBuildEntryPass());
+  if (options.optLevel > 0)
+    pm.addNestedPass<func::FuncOp>(createDistributeLoopsPass());
   EmitLoopsPassOptions loops;
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;

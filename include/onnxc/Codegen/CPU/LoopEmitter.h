@@ -61,6 +61,9 @@ void refineProductSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target
 mlir::LogicalResult emitLoops(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,
                               const LoopSchedule &schedule);
 
+/// The value behind memref.cast: a cast may hide a strided view behind a type that looks contiguous.
+mlir::Value withoutCasts(mlir::Value value);
+
 } // namespace onnxc
 
 #endif
