@@ -94,6 +94,7 @@ LogicalResult generateCode(Driver &driver, ModuleOp module, const TargetSpec &ta
   CodegenOptions codegen;
   codegen.optLevel = options.optLevel;
   codegen.vectors = describeVectors(target);
+  codegen.winograd = options.winograd;
   auto endsAt = [&](Phase phase) { return isDone = options.phase == phase; };
 
   // 4. Fusion and tiling, 5. buffers and register tiles.
@@ -127,7 +128,10 @@ LogicalResult generateCode(Driver &driver, ModuleOp module, const TargetSpec &ta
 }
 
 std::string describeOptions(const CompileOptions &options) {
-  return "-O" + std::to_string(options.optLevel) + " --march=" + options.march;
+  std::string text = "-O" + std::to_string(options.optLevel) + " --march=" + options.march;
+  if (options.winograd != "auto")
+    text += " --winograd=" + options.winograd;
+  return text;
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 // Registers the dialects of the compiler and the external models of their
 // interfaces.
 #include "onnxc/Compiler/InitAll.h"
+#include "onnxc/Dialect/Cg/IR/BufferizableOpInterfaceImpl.h"
+#include "onnxc/Dialect/Cg/IR/Cg.h"
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
 
@@ -65,7 +67,7 @@
 using namespace mlir;
 
 void onnxc::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<onnx::OnnxDialect, rt::RtDialect>();
+  registry.insert<cg::CgDialect, onnx::OnnxDialect, rt::RtDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect,
                   cf::ControlFlowDialect, complex::ComplexDialect, DLTIDialect, func::FuncDialect,
                   index::IndexDialect, linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
@@ -80,6 +82,7 @@ void onnxc::registerAllDialects(DialectRegistry &registry) {
   scf::registerBufferizableOpInterfaceExternalModels(registry);
   tensor::registerBufferizableOpInterfaceExternalModels(registry);
   vector::registerBufferizableOpInterfaceExternalModels(registry);
+  cg::registerBufferizableOpInterfaceExternalModels(registry);
   rt::registerBufferizableOpInterfaceExternalModels(registry);
   linalg::registerSubsetOpInterfaceExternalModels(registry);
   tensor::registerSubsetOpInterfaceExternalModels(registry);

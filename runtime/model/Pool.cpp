@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kChunk = 64 * 1024 - static_cast<int64_t>(sizeof(Block));
 // Beyond this no machine has memory; it keeps the arithmetic below from overflow.
 constexpr int64_t kMaxBytes = int64_t(1) << 46;
+// How many threads take scratch differs from run to run: a block is kept for this many runs.
+constexpr uint64_t kIdleRuns = 16;
 
 // Classes 0-3: 64..256 in steps of 64; then four steps for each power of two.
 int sizeClassOf(int64_t bytes) {
@@ -113,7 +115,7 @@ void *onnxc_rt::poolAllocSmall(onnxc_ctx *ctx, int64_t bytes) {
   return chunk;
 }
 
-// Between runs: everything is free again; blocks that the last run left alone are released.
+// Between runs: everything is free again; blocks that the last runs left alone are released.
 void onnxc_rt::poolReset(onnxc_ctx *ctx) {
   Pool &pool = ctx->pool;
   memset(pool.freeBySize, 0, sizeof(pool.freeBySize));
@@ -124,7 +126,7 @@ void onnxc_rt::poolReset(onnxc_ctx *ctx) {
       link = &block->nextAll;
       continue;
     }
-    if (block->lastRun < ctx->run) {
+    if (block->lastRun + kIdleRuns <= ctx->run) {
       *link = block->nextAll;
       free(block);
       continue;

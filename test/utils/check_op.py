@@ -3,6 +3,7 @@
 
     # RUN: %check-op %s
     # RUN: %check-op %s -O0
+    # RUN: %check-op %s --option winograd=f4
 
 The file holds models in ONNX's text format, separated by lines `# -----`. Inputs
 are made from a fixed seed. Comments inside a model say what differs from that:
@@ -10,6 +11,7 @@ are made from a fixed seed. Comments inside a model say what differs from that:
     # dims: N=2, M=5         sizes of symbolic dimensions; each such line is one more run
                              of the same compiled model (default: 3, 4, 5 ... by order)
     # input x: [[1, 2], [3, 4]]    the values of an input (JSON, with NaN and Infinity)
+    # constants: w b         inputs that become constants of the model, with random values
     # range x: -1 1          bounds of the random values of an input
     # tolerance: 1e-3        relative to the largest expected value (default: 1e-5; 2e-3 for
                              float16 and bfloat16)
@@ -35,15 +37,17 @@ LOW_PRECISION = {"float16", "bfloat16"}
 
 
 def directives(text):
-    found = {"dims": [], "input": {}, "range": {}, "tolerance": None, "reference": "onnx", "fails": None}
+    found = {"constants": [], "dims": [], "input": {}, "range": {}, "tolerance": None, "reference": "onnx", "fails": None}
     for line in text.splitlines():
-        match = re.match(r"\s*#\s*(dims|input|range|tolerance|reference|fails)(?:\s+(\S+?))?:\s*(.*)$", line)
+        match = re.match(r"\s*#\s*(constants|dims|input|range|tolerance|reference|fails)(?:\s+(\S+?))?:\s*(.*)$", line)
         if not match:
             continue
         kind, name, value = match.groups()
         if kind == "dims":
             pairs = re.findall(r"(\w+)\s*=\s*(\d+)", value)
             found["dims"].append({key: int(size) for key, size in pairs})
+        elif kind == "constants":
+            found["constants"] += value.split()
         elif kind == "input":
             found["input"][name] = json.loads(value)
         elif kind == "range":
@@ -140,6 +144,10 @@ def check(text, number, options):
     told = directives(text)
     title = f"model {number} ({model.graph.name or model.graph.node[0].op_type})"
     rng = np.random.default_rng(number)
+    for value in [v for v in model.graph.input if v.name in told["constants"]]:
+        array = makeInput(value, {}, told, rng)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
+        model.graph.input.remove(value)
     initializers = {t.name for t in model.graph.initializer}
     problems = []
     with tempfile.TemporaryDirectory() as folder:
@@ -177,8 +185,11 @@ def main():
     parser.add_argument("file", type=Path)
     parser.add_argument("--only", type=int, help="number of the one model to check, from 1")
     parser.add_argument("-O", type=int, help="optimisation level")
+    parser.add_argument("--option", action="append", default=[], help="key=value for the compiler")
     args = parser.parse_args()
-    options = {} if args.O is None else {"O": args.O}
+    options = dict(option.split("=", 1) for option in args.option)
+    if args.O is not None:
+        options["O"] = args.O
     problems = []
     models = [m for m in re.split(r"(?m)^# -----\s*$", args.file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
     for number, text in enumerate(models, 1):

@@ -20,5 +20,6 @@ defm march : Eq<"march", "<cpu>", "CPU to compile for: native (default), x86-64-
 defm target : Eq<"target", "<triple>", "Machine to compile for, e.g. aarch64-linux-gnu (default: this one)">;
 defm shape : Eq<"shape", "<name:1x3x224x224>", "Fix the shape of an input (? leaves a dimension free)">;
 defm dim : Eq<"dim", "<symbol=size>", "Fix a symbolic dimension">;
+defm winograd : Eq<"winograd", "<mode>", "3x3 convolutions by Winograd's method: off, f2, f4 (tiles of 2x2, 4x4), auto (default)">;
 def time_passes : FF<"time-passes", "Report the time of every pass on standard error">;
 def print_ir : FF<"mlir-print-ir-after-change", "Print the IR after each pass that changed it on standard error">;

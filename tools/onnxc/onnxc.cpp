@@ -116,7 +116,8 @@ int compileMain(int argc, char **argv) {
     const char *key;
   } keys[] = {{OPT_opt_level, "O"},     {OPT_compile_to_EQ, "compile-to"},
               {OPT_march_EQ, "march"},  {OPT_target_EQ, "target"},
-              {OPT_shape_EQ, "shape"},  {OPT_dim_EQ, "dim"}};
+              {OPT_shape_EQ, "shape"},  {OPT_dim_EQ, "dim"},
+              {OPT_winograd_EQ, "winograd"}};
   for (auto [id, key] : keys)
     for (const std::string &value : args.getAllArgValues(id)) {
       std::string error = onnxc::setOption(options, key, value);

@@ -17,6 +17,7 @@ struct CodegenOptions {
   unsigned optLevel = 3;
   VectorTarget vectors;
   int64_t cacheBytes = 512 * 1024;
+  std::string winograd = "auto"; ///< off, f2, f4 or auto
 };
 
 /// linalg on tensors -> the same, fused and tiled (phase `tiled`).

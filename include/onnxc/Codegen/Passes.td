@@ -45,6 +45,36 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
                            "::mlir::arith::ArithDialect"];
 }
 
+def WinogradPass : Pass<"onnxc-winograd", "::mlir::func::FuncOp"> {
+  let summary = "Computes 3x3 convolutions by Winograd's method where that is faster";
+  let description = [{
+    Takes channels-last convolutions in f32 with constant weights, stride and dilation one, and makes
+    `cg.winograd_conv` of them; their padding goes into the operation. The weights are transformed here, in
+    double, and the result is compared with a direct convolution in double on sample data: above an error of
+    1e-5 of the largest result the smaller tile is taken, then the direct form.
+
+    With `auto` an estimate of the time decides, and the bytes that transformed weights add to the model are
+    limited; `f2` and `f4` take every convolution that fits, with tiles of 2x2 or 4x4.
+  }];
+  let options = [
+    Option<"mode", "mode", "std::string", [{"auto"}], "off, f2, f4 or auto">,
+    Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">,
+    Option<"numRegisters", "num-registers", "unsigned", "32", "Number of vector registers">,
+    Option<"cacheBytes", "cache-bytes", "int64_t", "524288", "Size of a core's second-level cache to use">,
+  ];
+  let dependentDialects = ["::onnxc::cg::CgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def FuseWinogradEpiloguePass : Pass<"onnxc-fuse-winograd-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "Moves elementwise work into the cg.winograd_conv that it reads";
+  let description = [{
+    Biases, activations and residual additions are then computed while the result is in
+    registers.
+  }];
+  let dependentDialects = ["::onnxc::cg::CgDialect"];
+}
+
 def SelectTilesPass : Pass<"onnxc-select-tiles", "::mlir::func::FuncOp"> {
   let summary = "Decides which operations are fused and how large their tiles are";
   let description = [{
@@ -89,6 +119,16 @@ def DistributeLoopsPass : Pass<"onnxc-distribute-loops", "::mlir::func::FuncOp">
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
                            "::mlir::affine::AffineDialect"];
+}
+
+def EmitWinogradPass : Pass<"onnxc-emit-winograd", "::mlir::func::FuncOp"> {
+  let summary = "Writes cg.winograd_conv on memrefs as loops of vectors";
+  let description = [{
+    A parallel loop over blocks of tiles. Each block's patches are transformed into scratch, multiplied with
+    the weights in register tiles, transformed back and handed to the operation's region.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
 }
 
 def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {

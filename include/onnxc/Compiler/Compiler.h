@@ -27,6 +27,7 @@ struct CompileOptions {
   /// Sizes that the user fixes: by input name, and by symbol.
   llvm::StringMap<std::vector<int64_t>> shapes;
   llvm::StringMap<int64_t> dims;
+  std::string winograd = "auto"; ///< 3x3 convolutions by Winograd's method: off, f2, f4, auto
   bool timePasses = false;
   bool printAfterChange = false; ///< IR after each pass that changed it, to stderr
   /// Called at the start of each phase, for progress displays.

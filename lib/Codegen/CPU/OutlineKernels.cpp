@@ -25,8 +25,8 @@ bool isKernel(Operation *loop) {
   return !loop->walk([&](Operation *op) {
             if (isa<func::CallOp>(op) ||
                 (isa_and_nonnull<rt::RtDialect>(op->getDialect()) &&
-                 !isa<rt::ArenaOp, rt::WeightOp>(op)) ||
-                (!parallel && isa<memref::AllocOp, memref::DeallocOp>(op)))
+                 !isa<rt::ArenaOp, rt::WeightOp>(op) &&
+                 !(parallel && isa<rt::AllocOp, rt::DeallocOp>(op))))
               return WalkResult::interrupt();
             return WalkResult::advance();
           }).wasInterrupted();
@@ -286,6 +286,20 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
     // A stack buffer inside the loop would be a new one in every iteration.
     Block &entry = *loop->getBlock();
     loop.walk([&](memref::AllocaOp alloca) { alloca->moveBefore(&entry, entry.begin()); });
+    // Scratch from the pool is taken once for all iterations of the range.
+    SmallVector<rt::AllocOp> scratch;
+    loop.walk([&](rt::AllocOp alloc) {
+      if (alloc.getSizes().empty())
+        scratch.push_back(alloc);
+    });
+    for (rt::AllocOp alloc : scratch) {
+      alloc->moveBefore(loop);
+      for (Operation *user : alloc->getUsers())
+        if (isa<rt::DeallocOp>(user)) {
+          user->moveAfter(loop);
+          break;
+        }
+    }
   }
 
   /// Adds the function to the module unless an equal one is there.

@@ -27,19 +27,27 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 3. Weights in the order of the register tiles; elementwise chains become single operations.
+  // 3. Convolutions by Winograd's method.
+  WinogradPassOptions winograd;
+  winograd.mode = options.winograd;
+  winograd.vectorBits = options.vectors.vectorBits;
+  winograd.numRegisters = options.vectors.numRegisters;
+  winograd.cacheBytes = options.cacheBytes;
+  pm.addNestedPass<func::FuncOp>(createWinogradPass(winograd));
+  // 4. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 4. Groups become parallel loops over tiles.
+  pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
+  // 5. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 5. Fewer buffers.
+  // 6. Fewer buffers.
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 
@@ -60,6 +68,7 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createBuildEntryPass());
   if (options.optLevel > 0)
     pm.addNestedPass<func::FuncOp>(createDistributeLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createEmitWinogradPass());
   EmitLoopsPassOptions loops;
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;

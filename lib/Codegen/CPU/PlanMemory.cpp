@@ -143,10 +143,12 @@ struct PlanMemory : impl::PlanMemoryPassBase<PlanMemory> {
       alloc.erase();
       return;
     }
-    // Freed at the end of its block: parallel bodies never hand buffers on.
-    alloc.setAlignment(kAlignment);
+    // From the run's pool, given back at the end of its block: parallel bodies never hand buffers on.
+    auto pool = rt::AllocOp::create(b, alloc.getLoc(), type, alloc.getDynamicSizes());
     b.setInsertionPoint(alloc->getBlock()->getTerminator());
-    memref::DeallocOp::create(b, alloc.getLoc(), alloc.getMemref());
+    rt::DeallocOp::create(b, alloc.getLoc(), pool.getResult());
+    alloc.replaceAllUsesWith(pool.getResult());
+    alloc.erase();
   }
 
   void placeInPool(OpBuilder &b, memref::AllocOp alloc, const BufferViewFlowAnalysis &aliases) {

@@ -16,6 +16,11 @@ memref.global "private" constant @w : memref<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]
 // CHECK: rt.alloc() : memref<4xf32>
 // CHECK: linalg.fill {{.*}} outs(%[[D]]
 // CHECK-NEXT: rt.dealloc %[[D]]
+// Scratch of a parallel body: a little on the stack, much from the pool.
+// CHECK: scf.forall
+// CHECK-DAG: memref.alloca() {alignment = 64 : i64} : memref<4xf32>
+// CHECK-DAG: %[[S:.*]] = rt.alloc() : memref<65536xf32>
+// CHECK: rt.dealloc %[[S]]
 func.func @onnxc_generated_main(%ctx: !llvm.ptr) -> i32 {
   %ok = arith.constant 0 : i32
   %c0 = arith.constant 0 : index
@@ -38,5 +43,12 @@ func.func @onnxc_generated_main(%ctx: !llvm.ptr) -> i32 {
   memref.copy %r, %w : memref<4xf32> to memref<4xf32>
   linalg.fill ins(%v : f32) outs(%d : memref<?xf32>)
   linalg.fill ins(%v : f32) outs(%c : memref<256xf32>)
+  scf.forall (%i) in (4) {
+    %little = memref.alloc() : memref<4xf32>
+    %much = memref.alloc() : memref<65536xf32>
+    memref.store %v, %little[%c0] : memref<4xf32>
+    memref.store %v, %much[%i] : memref<65536xf32>
+    memref.store %v, %c[%i] : memref<256xf32>
+  }
   return %ok : i32
 }

@@ -1,0 +1,483 @@
+// onnxc-emit-winograd: see Passes.td. A task transforms the patches of a block of tiles into V
+// [alpha^2][tile][C], multiplies each of the alpha^2 matrices with a panel of the weights into
+// M [alpha^2][tile][panel], and transforms M back; V and M stay in the second-level cache. The
+// method: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
+#include "WinogradTransforms.h"
+#include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/Cg.h"
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace onnxc {
+#define GEN_PASS_DEF_EMITWINOGRADPASS
+#include "onnxc/Codegen/Passes.h.inc"
+
+using namespace mlir;
+namespace {
+
+/// Floats of a cache line.
+constexpr int64_t kLine = 16;
+
+/// Floats from one row to the next: an odd number of cache lines, so that rows spread over the
+/// sets of the cache.
+int64_t spread(int64_t floats) { return (llvm::divideCeil(floats, kLine) | 1) * kLine; }
+
+/// A buffer as a row of floats, and how far its dimensions are apart.
+struct FlatView {
+  Value floats;
+  SmallVector<Value> sizes, strides;
+};
+
+class WinogradEmitter {
+public:
+  WinogradEmitter(OpBuilder &builder, cg::WinogradConvOp op)
+      : b(op.getLoc(), builder), op(op), tile(op.getTile()), alpha(op.getAlpha()),
+        channels(op.getNumChannels()), filters(op.getNumFilters()), panel(op.getPanel()),
+        lanes(op.getLanes()), rows(op.getRows()), block(op.getBlock()),
+        vectorType(VectorType::get(lanes, b.getF32Type())) {
+    int64_t mostRows = llvm::alignTo(block, rows);
+    vRow = spread(channels);
+    vStep = spread(mostRows * vRow);
+    mStep = spread(mostRows * panel);
+  }
+
+  void run() {
+    y = flatten(op.getInit());
+    Value tilesHigh = tiles(y.sizes[1]), tilesWide = tiles(y.sizes[2]);
+    Value total = mul(mul(y.sizes[0], tilesHigh), tilesWide);
+    Value blocks = b.createOrFold<arith::CeilDivUIOp>(total, index(block));
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+    auto forall = scf::ForallOp::create(b, ArrayRef<OpFoldResult>{zero, zero},
+                                        {getAsOpFoldResult(blocks), b.getIndexAttr(op.getSplits())},
+                                        {one, one}, ValueRange{}, std::nullopt);
+    b.setInsertionPointToStart(forall.getBody());
+    // The views are made again inside, where the outlined function has their sizes as constants.
+    x = flatten(op.getInput());
+    y = flatten(op.getInit());
+    u = flatten(op.getWeights());
+    for (Value extra : op.getExtras())
+      extras.push_back(isa<MemRefType>(extra.getType()) ? flatten(extra) : FlatView{});
+    high = tiles(y.sizes[1]);
+    wide = tiles(y.sizes[2]);
+    v = scratch(alpha * alpha * vStep);
+    m = scratch(alpha * alpha * mStep);
+    first = mul(forall.getInductionVar(0), index(block));
+    std::optional<int64_t> known = getConstantIntValue(total);
+    count = known && *known % block == 0
+                ? index(block)
+                : b.createOrFold<arith::MinUIOp>(sub(total, first), index(block));
+    groups = b.createOrFold<arith::CeilDivUIOp>(count, index(rows));
+    // Groups of `rows` tiles; where that would be too many, the others have one less.
+    fullGroups = b.createOrFold<arith::MaxSIOp>(sub(count, mul(groups, index(rows - 1))), index(0));
+    emitInput();
+    emitPanels(forall.getInductionVar(1));
+  }
+
+private:
+  // ---- values ----
+
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(b, value); }
+  Value add(Value a, Value c) { return b.createOrFold<arith::AddIOp>(a, c); }
+  Value add(Value a, int64_t c) { return c == 0 ? a : add(a, index(c)); }
+  Value sub(Value a, Value c) { return b.createOrFold<arith::SubIOp>(a, c); }
+  Value mul(Value a, Value c) { return b.createOrFold<arith::MulIOp>(a, c); }
+  Value mul(Value a, int64_t c) { return mul(a, index(c)); }
+  Value tiles(Value size) { return b.createOrFold<arith::CeilDivUIOp>(size, index(tile)); }
+  Value below(Value a, Value c) {
+    return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, a, c);
+  }
+  Value both(Value a, Value c) { return b.createOrFold<arith::AndIOp>(a, c); }
+
+  Value scratch(int64_t floats) {
+    return memref::AllocOp::create(b, MemRefType::get({floats}, b.getF32Type()),
+                                   b.getI64IntegerAttr(64));
+  }
+
+  FlatView flatten(Value buffer) {
+    FlatView view;
+    auto data = memref::ExtractStridedMetadataOp::create(b, buffer);
+    for (OpFoldResult size : data.getConstifiedMixedSizes())
+      view.sizes.push_back(getValueOrCreateConstantIndexOp(b, b.getLoc(), size));
+    for (OpFoldResult stride : data.getConstifiedMixedStrides())
+      view.strides.push_back(getValueOrCreateConstantIndexOp(b, b.getLoc(), stride));
+    Value length = view.sizes.empty() ? index(1) : mul(view.sizes[0], view.strides[0]);
+    OpFoldResult offset = data.getConstifiedMixedOffset();
+    auto layout = StridedLayoutAttr::get(
+        b.getContext(), getConstantIntValue(offset).value_or(ShapedType::kDynamic), {1});
+    auto known = getConstantIntValue(length);
+    Type element = cast<MemRefType>(buffer.getType()).getElementType();
+    auto type = MemRefType::get({known.value_or(ShapedType::kDynamic)}, element, layout);
+    view.floats = memref::ReinterpretCastOp::create(
+        b, type, data.getBaseBuffer(), offset, ArrayRef<OpFoldResult>{getAsOpFoldResult(length)},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+    return view;
+  }
+
+  template <typename Fn> void loop(Value from, Value to, int64_t step, Fn inside) {
+    auto forOp = scf::ForOp::create(b, from, to, index(step));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(forOp.getBody());
+    inside(forOp.getInductionVar());
+  }
+
+  template <typename Then, typename Else> void branch(Value condition, Then then, Else otherwise) {
+    auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    then();
+    b.setInsertionPointToStart(ifOp.elseBlock());
+    otherwise();
+  }
+
+  template <typename Then> void when(Value condition, Then then) {
+    auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    then();
+  }
+
+  /// Image, row and column of the block's tile `t`.
+  std::array<Value, 3> position(Value t) {
+    Value number = add(first, t);
+    Value column = b.createOrFold<arith::RemUIOp>(number, wide);
+    Value rest = b.createOrFold<arith::DivUIOp>(number, wide);
+    return {b.createOrFold<arith::DivUIOp>(rest, high), b.createOrFold<arith::RemUIOp>(rest, high),
+            column};
+  }
+
+  Value tailMask(int64_t size) {
+    return vector::ConstantMaskOp::create(b, VectorType::get(lanes, b.getI1Type()),
+                                          ArrayRef<int64_t>{size % lanes});
+  }
+
+  // ---- patches into V ----
+
+  void emitInput() {
+    int64_t full = channels / lanes * lanes;
+    loop(index(0), count, 1, [&](Value t) {
+      auto [n, row, column] = position(t);
+      Value top = sub(mul(row, tile), index(op.getLow()[0]));
+      Value left = sub(mul(column, tile), index(op.getLow()[1]));
+      Value base = add(add(mul(n, x.strides[0]), mul(top, x.strides[1])), mul(left, x.strides[2]));
+      Value target = mul(t, vRow);
+      SmallVector<Value> rowInside, columnInside;
+      for (int64_t i = 0; i < alpha; ++i) {
+        rowInside.push_back(below(add(top, i), x.sizes[1]));
+        columnInside.push_back(below(add(left, i), x.sizes[2]));
+      }
+      auto patch = [&](Value c, bool guarded, Value tail) {
+        emitPatch(add(base, c), add(target, c), [&](int64_t i, int64_t j) -> Value {
+          if (!guarded)
+            return Value();
+          Value mask = vector::BroadcastOp::create(b, VectorType::get(lanes, b.getI1Type()),
+                                                   both(rowInside[i], columnInside[j]));
+          return tail ? both(mask, tail) : mask;
+        });
+      };
+      if (full > 0) {
+        Value inside = both(both(rowInside.front(), rowInside.back()),
+                            both(columnInside.front(), columnInside.back()));
+        branch(
+            inside,
+            [&] { loop(index(0), index(full), lanes, [&](Value c) { patch(c, false, {}); }); },
+            [&] { loop(index(0), index(full), lanes, [&](Value c) { patch(c, true, {}); }); });
+      }
+      if (full < channels)
+        patch(index(full), true, tailMask(channels));
+    });
+    // The last group's rows without a tile: what lies in the scratch may be slow to compute with.
+    Value covered = b.createOrFold<arith::MaxUIOp>(count, mul(groups, rows - 1));
+    if (getConstantIntValue(covered) && getConstantIntValue(covered) == getConstantIntValue(count))
+      return;
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+    loop(count, covered, 1, [&](Value t) {
+      loop(index(0), index(alpha * alpha), 1, [&](Value xi) {
+        Value target = add(mul(xi, vStep), mul(t, vRow));
+        loop(index(0), index(llvm::alignTo(channels, lanes)), lanes, [&](Value c) {
+          vector::StoreOp::create(b, zero, v, ValueRange{add(target, c)});
+        });
+      });
+    });
+  }
+
+  /// One patch, `lanes` channels of it; mask(i, j) is null where all of a vector is there.
+  void emitPatch(Value source, Value target, function_ref<Value(int64_t, int64_t)> mask) {
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+    SmallVector<SmallVector<Value>> columns;
+    for (int64_t j = 0; j < alpha; ++j) {
+      SmallVector<Value> values;
+      for (int64_t i = 0; i < alpha; ++i) {
+        Value at = add(source, add(mul(x.strides[1], i), mul(x.strides[2], j)));
+        Value inside = mask(i, j);
+        values.push_back(inside ? vector::MaskedLoadOp::create(b, vectorType, x.floats,
+                                                               ValueRange{at}, inside, zero)
+                                      .getResult()
+                                : vector::LoadOp::create(b, vectorType, x.floats, ValueRange{at})
+                                      .getResult());
+      }
+      columns.push_back(transformInput(b, values));
+    }
+    for (int64_t i = 0; i < alpha; ++i) {
+      SmallVector<Value> line;
+      for (int64_t j = 0; j < alpha; ++j)
+        line.push_back(columns[j][i]);
+      for (auto [j, value] : llvm::enumerate(transformInput(b, line)))
+        vector::StoreOp::create(b, value, v, ValueRange{add(target, (i * alpha + j) * vStep)});
+    }
+  }
+
+  // ---- V times a panel into M, and back ----
+
+  void emitPanels(Value split) {
+    int64_t rest = filters % panel;
+    int64_t widePanels = filters / panel + (rest > panel / 2), allPanels = llvm::divideCeil(filters, panel);
+    int64_t each = llvm::divideCeil(allPanels, op.getSplits());
+    Value from = mul(split, each);
+    Value to = op.getSplits() == 1
+                   ? index(allPanels)
+                   : b.createOrFold<arith::MinUIOp>(add(from, each), index(allPanels));
+    loop(from, to, 1, [&](Value p) {
+      if (widePanels == allPanels)
+        emitProducts(p, panel);
+      else if (widePanels == 0)
+        emitProducts(p, panel / 2);
+      else
+        branch(
+            below(p, index(widePanels)), [&] { emitProducts(p, panel); },
+            [&] { emitProducts(p, panel / 2); });
+      emitOutput(p);
+    });
+  }
+
+  /// A panel that is `width` filters wide, two vectors of them at a time.
+  void emitProducts(Value p, int64_t width) {
+    int64_t vectors = std::min<int64_t>(2, width / lanes);
+    Value weights = mul(p, alpha * alpha * channels * panel);
+    loop(index(0), index(alpha * alpha), 1, [&](Value xi) {
+      Value vBase = mul(xi, vStep), mBase = mul(xi, mStep);
+      Value uBase = add(weights, mul(xi, channels * width));
+      auto groupLoop = [&](Value from, Value to, Value start, int64_t size) {
+        loop(from, to, 1, [&](Value g) {
+          Value t = add(start, mul(sub(g, from), size));
+          loop(index(0), index(width), vectors * lanes, [&](Value f) {
+            emitProduct(add(vBase, mul(t, vRow)), add(uBase, f), add(add(mBase, mul(t, panel)), f), g,
+                        size, vectors, width);
+          });
+        });
+      };
+      if (getConstantIntValue(fullGroups) != 0)
+        groupLoop(index(0), fullGroups, index(0), rows);
+      if (rows > 1 && (!getConstantIntValue(groups) ||
+                       getConstantIntValue(groups) != getConstantIntValue(fullGroups)))
+        groupLoop(fullGroups, groups, mul(fullGroups, rows), rows - 1);
+    });
+  }
+
+  /// `size` rows of V times a few vectors of the panel: all sums stay in registers.
+  void emitProduct(Value vBase, Value uBase, Value mBase, Value group, int64_t size, int64_t vectors,
+                   int64_t width) {
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+    SmallVector<Value> sums(size * vectors, zero);
+    auto depth = scf::ForOp::create(b, index(0), index(channels), index(1), sums);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(depth.getBody());
+      Value k = depth.getInductionVar();
+      Value at = add(uBase, mul(k, width));
+      SmallVector<Value> columns;
+      for (int64_t r = 0; r < vectors; ++r)
+        columns.push_back(
+            vector::LoadOp::create(b, vectorType, u.floats, ValueRange{add(at, r * lanes)}));
+      // Each group asks for another part of the next matrix.
+      Value ahead = add(at, channels * width);
+      if (vectors > 1)
+        ahead = add(ahead, mul(b.createOrFold<arith::AndIOp>(group, index(1)), lanes));
+      memref::PrefetchOp::create(b, u.floats, ValueRange{ahead}, /*isWrite=*/false,
+                                 /*localityHint=*/2, /*isDataCache=*/true);
+      SmallVector<Value> next;
+      Value row = add(vBase, k);
+      for (int64_t i = 0; i < size; ++i) {
+        Value scalar = memref::LoadOp::create(b, v, ValueRange{add(row, i * vRow)});
+        Value spreadOut = vector::BroadcastOp::create(b, vectorType, scalar);
+        for (int64_t r = 0; r < vectors; ++r)
+          next.push_back(multiplyAdd(b, spreadOut, columns[r],
+                                     depth.getRegionIterArgs()[i * vectors + r]));
+      }
+      scf::YieldOp::create(b, next);
+    }
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t r = 0; r < vectors; ++r)
+        vector::StoreOp::create(b, depth.getResult(i * vectors + r), m,
+                                ValueRange{add(mBase, i * panel + r * lanes)});
+  }
+
+  void emitOutput(Value p) {
+    Value firstFilter = mul(p, panel);
+    int64_t fullVectors = filters / lanes;
+    // Vectors of this panel that are full; after them there may be one partial one.
+    Value most = index(panel / lanes);
+    Value left = sub(index(fullVectors), mul(p, panel / lanes));
+    Value vectors = b.createOrFold<arith::MinUIOp>(left, most);
+    loop(index(0), count, 1, [&](Value t) {
+      auto [n, row, column] = position(t);
+      Value top = mul(row, tile), leftmost = mul(column, tile);
+      auto tileAt = [&](Value r, bool guarded, Value tail) {
+        Value f = add(firstFilter, mul(r, lanes));
+        emitTile(add(mul(t, panel), mul(r, lanes)), {n, top, leftmost, f}, guarded, tail);
+      };
+      if (fullVectors > 0) {
+        Value inside = both(below(add(top, tile - 1), y.sizes[1]),
+                            below(add(leftmost, tile - 1), y.sizes[2]));
+        branch(
+            inside,
+            [&] { loop(index(0), vectors, 1, [&](Value r) { tileAt(r, false, {}); }); },
+            [&] { loop(index(0), vectors, 1, [&](Value r) { tileAt(r, true, {}); }); });
+      }
+      if (filters % lanes != 0)
+        when(below(vectors, most), [&] { tileAt(vectors, true, tailMask(filters)); });
+    });
+  }
+
+  /// One tile of `lanes` filters: M back to tile x tile values, through the region, into the result.
+  void emitTile(Value source, std::array<Value, 4> at, bool guarded, Value tail) {
+    SmallVector<SmallVector<Value>> columns;
+    for (int64_t j = 0; j < alpha; ++j) {
+      SmallVector<Value> values;
+      for (int64_t i = 0; i < alpha; ++i)
+        values.push_back(vector::LoadOp::create(b, vectorType, m,
+                                                ValueRange{add(source, (i * alpha + j) * mStep)}));
+      columns.push_back(transformOutput(b, values));
+    }
+    SmallVector<Value> same(extras.size());
+    for (size_t e = 0; e < extras.size(); ++e)
+      if (!movesWithPixels(e))
+        same[e] = loadExtra(e, at, tail);
+    for (int64_t i = 0; i < tile; ++i) {
+      SmallVector<Value> line;
+      for (int64_t j = 0; j < alpha; ++j)
+        line.push_back(columns[j][i]);
+      SmallVector<Value> results = transformOutput(b, line);
+      auto store = [&](int64_t j) {
+        std::array<Value, 4> here = {at[0], add(at[1], i), add(at[2], j), at[3]};
+        Value value = applyEpilogue(results[j], here, same, tail);
+        Value to = address(y, here);
+        if (tail)
+          vector::MaskedStoreOp::create(b, y.floats, ValueRange{to}, tail, value);
+        else
+          vector::StoreOp::create(b, value, y.floats, ValueRange{to});
+      };
+      if (!guarded) {
+        for (int64_t j = 0; j < tile; ++j)
+          store(j);
+        continue;
+      }
+      when(below(add(at[1], i), y.sizes[1]), [&] {
+        for (int64_t j = 0; j < tile; ++j)
+          when(below(add(at[2], j), y.sizes[2]), [&] { store(j); });
+      });
+    }
+  }
+
+  Value address(const FlatView &view, ArrayRef<Value> at) {
+    Value sum = index(0);
+    for (auto [position, stride] : llvm::zip(at, view.strides))
+      sum = add(sum, mul(position, stride));
+    return sum;
+  }
+
+  // ---- the region ----
+
+  AffineMap extraMap(size_t e) { return cast<AffineMapAttr>(op.getExtraMaps()[e]).getValue(); }
+
+  bool movesWithPixels(size_t e) {
+    return extraMap(e).isFunctionOfDim(1) || extraMap(e).isFunctionOfDim(2);
+  }
+
+  Value loadExtra(size_t e, std::array<Value, 4> at, Value tail) {
+    if (!extras[e].floats)
+      return op.getExtras()[e];
+    SmallVector<Value> where;
+    for (AffineExpr expr : extraMap(e).getResults()) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      where.push_back(dim ? at[dim.getPosition()] : index(0));
+    }
+    Value from = address(extras[e], where);
+    if (!extraMap(e).isFunctionOfDim(3))
+      return memref::LoadOp::create(b, extras[e].floats, ValueRange{from});
+    Type element = cast<MemRefType>(extras[e].floats.getType()).getElementType();
+    auto type = VectorType::get(lanes, element);
+    if (!tail)
+      return vector::LoadOp::create(b, type, extras[e].floats, ValueRange{from});
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    return vector::MaskedLoadOp::create(b, type, extras[e].floats, ValueRange{from}, tail, zero);
+  }
+
+  Value applyEpilogue(Value value, std::array<Value, 4> at, ArrayRef<Value> same, Value tail) {
+    Block &body = op.getEpilogue().front();
+    IRMapping mapping;
+    mapping.map(body.getArgument(0), value);
+    for (size_t e = 0; e < extras.size(); ++e)
+      if (!body.getArgument(e + 1).use_empty())
+        mapping.map(body.getArgument(e + 1), same[e] ? same[e] : loadExtra(e, at, tail));
+    for (Operation &inner : body.without_terminator())
+      cloneOnVectors(inner, mapping);
+    return widen(mapping.lookupOrDefault(cast<cg::YieldOp>(body.getTerminator()).getValue()));
+  }
+
+  Value widen(Value value) {
+    if (isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(b, VectorType::get(lanes, value.getType()), value);
+  }
+
+  void cloneOnVectors(Operation &inner, IRMapping &mapping) {
+    bool onScalars = llvm::none_of(inner.getOperands(), [&](Value operand) {
+      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+    });
+    if (onScalars) {
+      b.clone(inner, mapping);
+      return;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : inner.getOperands())
+      operands.push_back(widen(mapping.lookupOrDefault(operand)));
+    SmallVector<Type> types;
+    for (Type type : inner.getResultTypes())
+      types.push_back(VectorType::get(lanes, type));
+    OperationState state(b.getLoc(), inner.getName(), operands, types, inner.getAttrs());
+    mapping.map(inner.getResults(), b.create(state)->getResults());
+  }
+
+  ImplicitLocOpBuilder b;
+  cg::WinogradConvOp op;
+  int64_t tile, alpha, channels, filters, panel, lanes, rows, block;
+  int64_t vRow, vStep, mStep; // floats from row to row, and from matrix to matrix
+  VectorType vectorType;
+  FlatView x, y, u;
+  SmallVector<FlatView> extras; // without `floats`: a scalar
+  Value v, m;                   // scratch
+  Value high, wide;             // tiles of an image
+  Value first, count;           // tiles of the block
+  Value groups, fullGroups;
+};
+
+struct EmitWinograd : impl::EmitWinogradPassBase<EmitWinograd> {
+  using EmitWinogradPassBase::EmitWinogradPassBase;
+
+  void runOnOperation() override {
+    SmallVector<cg::WinogradConvOp> ops;
+    getOperation().walk([&](cg::WinogradConvOp op) { ops.push_back(op); });
+    for (cg::WinogradConvOp op : ops) {
+      if (!op.hasPureBufferSemantics()) {
+        op.emitError("is not on buffers");
+        return signalPassFailure();
+      }
+      OpBuilder builder(op);
+      WinogradEmitter(builder, op).run();
+      op.erase();
+    }
+  }
+};
+
+} // namespace
+} // namespace onnxc

@@ -1,0 +1,356 @@
+// onnxc-winograd: see Passes.td. Only this file decides which convolutions take Winograd's method,
+// and in what blocks.
+#include "onnxc/Codegen/Common/Winograd.h"
+#include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/Cg.h"
+
+namespace onnxc {
+#define GEN_PASS_DEF_WINOGRADPASS
+#include "onnxc/Codegen/Passes.h.inc"
+
+using namespace mlir;
+namespace {
+
+/// Above this error (Winograd.h) a method is not taken.
+constexpr double kMostError = 1e-5;
+/// Filters of a panel, the same for every target: so code for several CPUs shares the weights.
+constexpr int64_t kPanel = 32;
+/// What transformed weights may add to a model. Small maps with many channels have the largest weights
+/// and gain least, so a model with many of them is not blown up for little.
+constexpr int64_t kMostGrowth = 14 << 20;
+
+/// What an unknown row of an image is taken for: networks have smaller images where they have more channels.
+int64_t assumedRow(int64_t channels) { return std::clamp<int64_t>(8192 / channels, 16, 256); }
+
+/// A convolution that the method fits.
+struct Candidate {
+  linalg::LinalgOp op;
+  arith::ConstantOp constant;
+  Value input;
+  std::array<int64_t, 2> low = {0, 0};
+  WinogradFilters filters;
+  std::vector<float> splat; // the data of a splat constant
+  int64_t images, height, width;
+};
+
+/// One way to compute a candidate.
+struct Choice {
+  size_t candidate;
+  int64_t tile;
+  double gain;  // cycles
+  int64_t cost; // bytes
+};
+
+/// d_parallel + d_tap: the tap's loop.
+std::optional<unsigned> matchTap(AffineExpr expr, unsigned parallel) {
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!sum || sum.getKind() != AffineExprKind::Add)
+    return std::nullopt;
+  auto lhs = dyn_cast<AffineDimExpr>(sum.getLHS()), rhs = dyn_cast<AffineDimExpr>(sum.getRHS());
+  if (!lhs || !rhs)
+    return std::nullopt;
+  if (lhs.getPosition() == parallel)
+    return rhs.getPosition();
+  if (rhs.getPosition() == parallel)
+    return lhs.getPosition();
+  return std::nullopt;
+}
+
+bool isMultiplyAdd(linalg::LinalgOp op) {
+  Block &body = op->getRegion(0).front();
+  auto add = body.getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!add || llvm::range_size(body.without_terminator()) != 2)
+    return false;
+  Value sum = body.getArgument(2);
+  Value product = add.getLhs() == sum ? add.getRhs() : add.getLhs();
+  if (add.getLhs() != sum && add.getRhs() != sum)
+    return false;
+  auto mul = product.getDefiningOp<arith::MulFOp>();
+  return mul && (mul.getLhs() == body.getArgument(0) || mul.getLhs() == body.getArgument(1)) &&
+         (mul.getRhs() == body.getArgument(0) || mul.getRhs() == body.getArgument(1)) &&
+         mul.getLhs() != mul.getRhs();
+}
+
+/// The constant's data, or null.
+const float *readFloats(arith::ConstantOp constant, std::vector<float> &splat) {
+  auto type = cast<RankedTensorType>(constant.getType());
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(constant.getValue())) {
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (!blob || static_cast<int64_t>(blob->getData().size()) != type.getNumElements() * 4)
+      return nullptr;
+    return reinterpret_cast<const float *>(blob->getData().data());
+  }
+  auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+  if (!dense)
+    return nullptr;
+  if (!dense.isSplat())
+    return reinterpret_cast<const float *>(dense.getRawData().data());
+  splat.assign(type.getNumElements(), dense.getSplatValue<float>());
+  return splat.data();
+}
+
+bool isZeroFill(Value init) {
+  auto fill = init.getDefiningOp<linalg::FillOp>();
+  return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
+}
+
+/// Takes the padding of the image into the operation.
+void absorbPadding(Candidate &c) {
+  auto pad = c.input.getDefiningOp<tensor::PadOp>();
+  if (!pad)
+    return;
+  Value value = pad.getConstantPaddingValue();
+  if (!value || !matchPattern(value, m_AnyZeroFloat()))
+    return;
+  ArrayRef<int64_t> low = pad.getStaticLow(), high = pad.getStaticHigh();
+  if (low[0] != 0 || high[0] != 0 || low[3] != 0 || high[3] != 0 || low[1] < 0 || low[2] < 0 ||
+      pad.getNofold())
+    return;
+  // What the padding cuts off must stay out of sight; unknown sizes may cut.
+  if (high[1] < 0 || high[2] < 0)
+    return;
+  c.input = pad.getSource();
+  c.low = {low[1], low[2]};
+}
+
+struct Winograd : impl::WinogradPassBase<Winograd> {
+  using WinogradPassBase::WinogradPassBase;
+
+  void runOnOperation() override {
+    if (mode == "off" || vectorBits < 128)
+      return;
+    lanes = std::min<int64_t>(vectorBits / 32, kPanel / 2);
+    std::vector<Candidate> candidates;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      if (std::optional<Candidate> candidate = match(op))
+        candidates.push_back(std::move(*candidate));
+    });
+    if (candidates.empty())
+      return;
+    IRRewriter rewriter(&getContext());
+    for (const Choice &choice : mode == "auto" ? chooseByGain(candidates) : chooseAll(candidates))
+      rewrite(rewriter, candidates[choice.candidate], choice.tile);
+    release();
+  }
+
+  std::optional<Candidate> match(linalg::LinalgOp op) {
+    if (!op.hasPureTensorSemantics() || op.getNumLoops() != 7 || op.getNumParallelLoops() != 4 ||
+        op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op->getNumRegions() != 1 ||
+        !isMultiplyAdd(op) || !isZeroFill(op.getDpsInits()[0]))
+      return std::nullopt;
+    for (OpOperand *weights : op.getDpsInputOperands()) {
+      OpOperand *input = op.getDpsInputOperand(1 - weights->getOperandNumber());
+      Candidate c;
+      c.op = op;
+      c.constant = weights->get().getDefiningOp<arith::ConstantOp>();
+      c.input = input->get();
+      auto type = cast<RankedTensorType>(weights->get().getType());
+      if (!c.constant || type.getRank() != 4 || !type.getElementType().isF32() ||
+          !cast<RankedTensorType>(c.input.getType()).getElementType().isF32() ||
+          !getElementTypeOrSelf(op->getResult(0).getType()).isF32())
+        continue;
+      if (!matchLoops(c, op.getMatchingIndexingMap(input), op.getMatchingIndexingMap(weights), type))
+        continue;
+      absorbPadding(c);
+      return c;
+    }
+    return std::nullopt;
+  }
+
+  /// Loops n, oh, ow, f (the result's dimensions) and kh, kw, c (in any order).
+  bool matchLoops(Candidate &c, AffineMap input, AffineMap weights, RankedTensorType weightType) {
+    AffineMap out = c.op.getMatchingIndexingMap(c.op.getDpsInitOperand(0));
+    if (!out.isProjectedPermutation() || out.getNumResults() != 4 || input.getNumResults() != 4 ||
+        !weights.isProjectedPermutation())
+      return false;
+    std::array<unsigned, 4> loops;
+    for (unsigned i = 0; i < 4; ++i)
+      loops[i] = out.getDimPosition(i);
+    auto image = dyn_cast<AffineDimExpr>(input.getResult(0));
+    auto channel = dyn_cast<AffineDimExpr>(input.getResult(3));
+    std::optional<unsigned> row = matchTap(input.getResult(1), loops[1]);
+    std::optional<unsigned> column = matchTap(input.getResult(2), loops[2]);
+    if (!image || image.getPosition() != loops[0] || !channel || !row || !column)
+      return false;
+    auto place = [&](unsigned loop) {
+      return weights.getResultPosition(getAffineDimExpr(loop, &getContext()));
+    };
+    std::optional<unsigned> f = place(loops[3]), ch = place(channel.getPosition()), i = place(*row),
+                            j = place(*column);
+    if (!f || !ch || !i || !j || weightType.getDimSize(*i) != 3 || weightType.getDimSize(*j) != 3 ||
+        !weightType.hasStaticShape() || weightType.getNumElements() == 0)
+      return false;
+    SmallVector<int64_t> strides(4, 1);
+    for (int dim = 2; dim >= 0; --dim)
+      strides[dim] = strides[dim + 1] * weightType.getDimSize(dim + 1);
+    const float *data = readFloats(c.constant, c.splat);
+    if (!data)
+      return false;
+    c.filters = {data,        weightType.getDimSize(*ch), weightType.getDimSize(*f), strides[*ch],
+                 strides[*f], strides[*i],                strides[*j]};
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(c.op->getResult(0).getType()).getShape();
+    auto assumed = [](int64_t size, int64_t otherwise) {
+      return ShapedType::isDynamic(size) ? otherwise : size;
+    };
+    c.images = assumed(shape[0], 1);
+    int64_t assumedSize = assumedRow(std::max(c.filters.channels, c.filters.filters));
+    c.height = assumed(shape[1], assumedSize);
+    c.width = assumed(shape[2], assumedSize);
+    return c.images > 0 && c.height > 0 && c.width > 0;
+  }
+
+  // ---- policy ----
+
+  int64_t countTiles(const Candidate &c, int64_t tile) {
+    return c.images * llvm::divideCeil(c.height, tile) * llvm::divideCeil(c.width, tile);
+  }
+
+  /// Cycles of the direct convolution, at nine tenths of two vector products a cycle.
+  double directCycles(const Candidate &c) {
+    double products = double(c.images) * c.height * c.width * 9 * c.filters.channels;
+    double vectors = llvm::divideCeil(c.filters.filters, lanes);
+    return products * vectors / kDirectProducts + 9.0 * c.filters.channels * c.filters.filters * 4 / kStreamBytes;
+  }
+
+  double winogradCycles(const Candidate &c, int64_t tile) {
+    double matrices = (tile + 2) * (tile + 2), tiles = countTiles(c, tile);
+    double in = llvm::divideCeil(c.filters.channels, lanes), out = llvm::divideCeil(c.filters.filters, lanes);
+    double products = tiles * matrices * c.filters.channels * out / kMatrixProducts;
+    double transforms = tiles * matrices * (in + out) * kTransformCycles;
+    double weights = matrices * c.filters.channels * c.filters.filters * 4 / kStreamBytes;
+    return products + transforms + weights;
+  }
+
+  int64_t extraBytes(const Candidate &c, int64_t tile) {
+    int64_t raw = 9 * c.filters.channels * c.filters.filters;
+    return 4 * (countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel) - raw);
+  }
+
+  std::vector<Choice> chooseAll(ArrayRef<Candidate> candidates) {
+    std::vector<Choice> choices;
+    for (size_t i = 0; i < candidates.size(); ++i)
+      choices.push_back({i, mode == "f4" ? 4 : 2, 0, 0});
+    return choices;
+  }
+
+  /// The choices that save the most for the bytes that they add, within what a model may grow by.
+  std::vector<Choice> chooseByGain(ArrayRef<Candidate> candidates) {
+    std::vector<Choice> offers;
+    for (auto [i, c] : llvm::enumerate(candidates))
+      for (int64_t tile : {4, 2}) {
+        double direct = directCycles(c), gain = direct - winogradCycles(c, tile);
+        if (gain > kLeastGain * direct)
+          offers.push_back({i, tile, gain, std::max<int64_t>(extraBytes(c, tile), 1)});
+      }
+    llvm::sort(offers, [](const Choice &a, const Choice &b) {
+      return std::make_tuple(-a.gain / a.cost, a.candidate, a.tile) <
+             std::make_tuple(-b.gain / b.cost, b.candidate, b.tile);
+    });
+    int64_t room = kMostGrowth;
+    std::vector<std::optional<Choice>> chosen(candidates.size());
+    for (const Choice &offer : offers) {
+      std::optional<Choice> &now = chosen[offer.candidate];
+      int64_t more = offer.cost - (now ? now->cost : 0);
+      if (more > room || (now && offer.gain <= now->gain))
+        continue;
+      room -= more;
+      now = offer;
+    }
+    std::vector<Choice> choices;
+    for (const std::optional<Choice> &choice : chosen)
+      if (choice)
+        choices.push_back(*choice);
+    return choices;
+  }
+
+  // ---- the operation ----
+
+  void rewrite(IRRewriter &rewriter, Candidate &c, int64_t tile) {
+    Value weights;
+    // Too coarse in float: the smaller tile, then the direct form.
+    for (; tile >= 2 && !weights; tile -= 2)
+      weights = makeWeights(rewriter, c, tile);
+    tile += 2;
+    if (!weights)
+      return;
+    rewriter.setInsertionPoint(c.op);
+    Location loc = c.op.getLoc();
+    auto type = cast<RankedTensorType>(c.op->getResult(0).getType());
+    Value init = tensor::EmptyOp::create(
+        rewriter, loc, tensor::getMixedSizes(rewriter, loc, c.op.getDpsInits()[0]),
+        type.getElementType());
+    if (init.getType() != type)
+      init = tensor::CastOp::create(rewriter, loc, type, init);
+    int64_t block, splits, rows;
+    schedule(c, tile, block, splits, rows);
+    auto conv = cg::WinogradConvOp::create(
+        rewriter, loc, TypeRange{type}, c.input, weights, ValueRange{}, init,
+        rewriter.getAffineMapArrayAttr({}), tile, c.low, kPanel, lanes, rows, block, splits);
+    Block *body = rewriter.createBlock(&conv.getEpilogue());
+    body->addArgument(rewriter.getF32Type(), loc);
+    cg::YieldOp::create(rewriter, loc, body->getArgument(0));
+    rewriter.replaceOp(c.op, conv->getResults());
+    if (c.constant->use_empty()) {
+      if (auto resource = dyn_cast<DenseResourceElementsAttr>(c.constant.getValue()))
+        unused.insert(resource);
+      rewriter.eraseOp(c.constant);
+    }
+  }
+
+  Value makeWeights(IRRewriter &rewriter, Candidate &c, int64_t tile) {
+    Attribute &packed = made[{c.constant.getValue(), tile}];
+    int64_t count = countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel);
+    auto type = RankedTensorType::get({count}, rewriter.getF32Type());
+    if (!packed) {
+      AsmResourceBlob blob = HeapAsmResourceBlob::allocate(count * 4, 64);
+      MutableArrayRef<float> data(reinterpret_cast<float *>(blob.getMutableData().data()), count);
+      packWinogradWeights(c.filters, tile, kPanel, data);
+      if (measureWinogradError(c.filters, tile, kPanel, data) > kMostError)
+        return {};
+      packed = DenseResourceElementsAttr::get(type, "winograd", std::move(blob));
+    }
+    rewriter.setInsertionPoint(c.op);
+    return arith::ConstantOp::create(rewriter, c.op.getLoc(), type, cast<TypedAttr>(packed));
+  }
+
+  /// Blocks whose V fits the cache, and tasks for at least two threads.
+  void schedule(const Candidate &c, int64_t tile, int64_t &block, int64_t &splits, int64_t &rows) {
+    int64_t tiles = countTiles(c, tile), matrices = (tile + 2) * (tile + 2);
+    int64_t mostRows = std::max<int64_t>(1, (static_cast<int64_t>(numRegisters) - 3) / 2);
+    int64_t bytes = matrices * c.filters.channels * 4;
+    int64_t fit = std::clamp<int64_t>(cacheBytes / bytes, mostRows, 4 * mostRows);
+    int64_t panels = llvm::divideCeil(c.filters.filters, kPanel);
+    int64_t blocks = llvm::divideCeil(tiles, fit);
+    if (blocks > 1)
+      blocks = llvm::alignTo(blocks, 2);
+    block = llvm::divideCeil(tiles, blocks);
+    splits = blocks == 1 ? std::min<int64_t>(panels, 2) : 1;
+    rows = llvm::divideCeil(block, llvm::divideCeil(block, mostRows));
+  }
+
+  /// Gives back the memory of constants that nothing reads any more.
+  void release() {
+    getOperation().walk([&](arith::ConstantOp constant) {
+      if (auto resource = dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
+        unused.remove(resource);
+    });
+    for (DenseResourceElementsAttr attr : unused)
+      attr.getRawHandle().getResource()->setBlob(AsmResourceBlob());
+    unused.clear();
+  }
+
+  // Measured on a machine with two units for 512-bit products: vector products a cycle; cycles to
+  // transform a vector of a patch; bytes of weights that come in a cycle.
+  static constexpr double kDirectProducts = 1.8, kMatrixProducts = 1.9;
+  static constexpr double kTransformCycles = 2.5;
+  static constexpr double kStreamBytes = 8;
+  /// Part of the direct form's time that must be saved.
+  static constexpr double kLeastGain = 0.2;
+
+  int64_t lanes = 0;
+  DenseMap<std::pair<Attribute, int64_t>, Attribute> made;
+  llvm::SetVector<DenseResourceElementsAttr> unused;
+};
+
+} // namespace
+} // namespace onnxc
