@@ -135,7 +135,8 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg operations on memrefs as loops with register tiles";
   let description = [{
     See onnxc/Codegen/CPU/LoopEmitter.h. Strided copies become linalg.generic first;
-    contiguous ones stay memref.copy (memcpy).
+    contiguous ones stay memref.copy (memcpy). A reduction's nest takes up the fill before it and the
+    elementwise work after it (onnxc/Codegen/CPU/LoopFusion.h), so that results stay in registers until they are done.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">,

@@ -22,6 +22,13 @@ bool isContiguous(Value value) {
   return cast<MemRefType>(value.getType()).getLayout().isIdentity();
 }
 
+/// One loop nest to be.
+struct Nest {
+  linalg::LinalgOp op;
+  LoopSchedule schedule;
+  LoopFusion fusion;
+};
+
 struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
   using EmitLoopsPassBase::EmitLoopsPassBase;
 
@@ -44,21 +51,40 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     }
 
     VectorTarget target{vectorBits, numRegisters};
-    SmallVector<linalg::LinalgOp> ops;
-    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
-    for (linalg::LinalgOp op : ops) {
+    std::vector<Nest> nests;
+    WalkResult walked = getOperation().walk([&](linalg::LinalgOp op) {
       if (!op.hasPureBufferSemantics()) {
         op.emitError("is not on buffers");
-        return signalPassFailure();
+        return WalkResult::interrupt();
       }
-      LoopSchedule schedule = chooseLoopSchedule(op, target);
-      refineProductSchedule(op, target, schedule);
-      if (succeeded(emitLoops(rewriter, op, schedule)))
+      nests.push_back({op, chooseLoopSchedule(op, target), {}});
+      refineProductSchedule(op, target, nests.back().schedule);
+      return WalkResult::advance();
+    });
+    if (walked.wasInterrupted())
+      return signalPassFailure();
+    // All fusions are found before anything is rewritten: loops tell less about what they touch.
+    llvm::SmallPtrSet<Operation *, 16> taken;
+    for (Nest &nest : nests) {
+      // A product whose depth is done in blocks meets each element several times.
+      if (taken.contains(nest.op) ||
+          (nest.schedule.product && nest.schedule.product->depthBlock > 0))
+        continue;
+      nest.fusion = findLoopFusion(nest.op, nest.schedule.vectorDim,
+                                   [&](Operation *op) { return taken.contains(op); });
+      if (nest.fusion.fill)
+        taken.insert(nest.fusion.fill);
+      for (Epilogue &epilogue : nest.fusion.epilogues)
+        taken.insert(epilogue.op);
+    }
+    for (Nest &nest : nests) {
+      if (taken.contains(nest.op) ||
+          succeeded(emitLoops(rewriter, nest.op, nest.schedule, nest.fusion)))
         continue;
       LoopSchedule scalar;
-      scalar.unroll.assign(op.getNumLoops(), 1);
-      if (failed(emitLoops(rewriter, op, scalar))) {
-        op.emitError("cannot be written as loops");
+      scalar.unroll.assign(nest.op.getNumLoops(), 1);
+      if (failed(emitLoops(rewriter, nest.op, scalar, nest.fusion))) {
+        nest.op.emitError("cannot be written as loops");
         return signalPassFailure();
       }
     }

@@ -46,6 +46,11 @@ public:
     Value tilesHigh = tiles(y.sizes[1]), tilesWide = tiles(y.sizes[2]);
     Value total = mul(mul(y.sizes[0], tilesHigh), tilesWide);
     Value blocks = b.createOrFold<arith::CeilDivUIOp>(total, index(block));
+    Value blockSize = index(block);
+    if (!getConstantIntValue(total)) {
+      blocks = balance(total, blocks);
+      blockSize = b.createOrFold<arith::CeilDivUIOp>(total, blocks);
+    }
     OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
     auto forall = scf::ForallOp::create(b, ArrayRef<OpFoldResult>{zero, zero},
                                         {getAsOpFoldResult(blocks), b.getIndexAttr(op.getSplits())},
@@ -61,14 +66,12 @@ public:
     wide = tiles(y.sizes[2]);
     v = scratch(alpha * alpha * vStep);
     m = scratch(alpha * alpha * mStep);
-    first = mul(forall.getInductionVar(0), index(block));
+    first = mul(forall.getInductionVar(0), blockSize);
     std::optional<int64_t> known = getConstantIntValue(total);
     count = known && *known % block == 0
                 ? index(block)
-                : b.createOrFold<arith::MinUIOp>(sub(total, first), index(block));
-    groups = b.createOrFold<arith::CeilDivUIOp>(count, index(rows));
-    // Groups of `rows` tiles; where that would be too many, the others have one less.
-    fullGroups = b.createOrFold<arith::MaxSIOp>(sub(count, mul(groups, index(rows - 1))), index(0));
+                : b.createOrFold<arith::MinUIOp>(sub(total, first), blockSize);
+    chooseGroups();
     emitInput();
     emitPanels(forall.getInductionVar(1));
   }
@@ -87,6 +90,46 @@ private:
     return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, a, c);
   }
   Value both(Value a, Value c) { return b.createOrFold<arith::AndIOp>(a, c); }
+
+  /// Blocks of a number of tiles that is only known at run time: about equal ones, and as many
+  /// for each of two threads.
+  Value balance(Value total, Value blocks) {
+    Value one = index(1);
+    blocks = b.createOrFold<arith::MaxUIOp>(blocks, one);
+    if (op.getSplits() == 1) {
+      Value least = b.createOrFold<arith::MinUIOp>(
+          b.createOrFold<arith::CeilDivUIOp>(total, index(rows)), index(2));
+      blocks = b.createOrFold<arith::MaxUIOp>(blocks, least);
+    }
+    Value even = mul(b.createOrFold<arith::CeilDivUIOp>(blocks, index(2)), 2);
+    Value single = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, blocks, one);
+    return arith::SelectOp::create(b, single, one, even);
+  }
+
+  /// How the block's tiles are spread over register tiles.
+  void chooseGroups() {
+    groups = b.createOrFold<arith::CeilDivUIOp>(count, index(rows));
+    auto type = cast<MemRefType>(op.getInit().getType());
+    if (!type.isDynamicDim(1) && !type.isDynamicDim(2)) {
+      // `rows` tiles; where that would be too many, the other groups have one less.
+      fullGroups = b.createOrFold<arith::MaxSIOp>(sub(count, mul(groups, rows - 1)), index(0));
+      covered = b.createOrFold<arith::MaxUIOp>(count, mul(groups, rows - 1));
+      return;
+    }
+    // Any number of tiles can come: one of several sizes that fits best, for all groups.
+    for (int64_t less : {0, 1, 3, 5, 6})
+      if (less == 0 || 2 * (rows - less) > rows)
+        sizes.push_back(rows - less);
+    groups = b.createOrFold<arith::MaxUIOp>(groups, index(1));
+    needed = b.createOrFold<arith::CeilDivUIOp>(count, groups);
+    Value size = index(rows);
+    for (int64_t smaller : ArrayRef<int64_t>(sizes).drop_front())
+      size = arith::SelectOp::create(b, fits(smaller), index(smaller), size);
+    covered = mul(groups, size);
+  }
+
+  /// Groups of this size are enough.
+  Value fits(int64_t size) { return below(needed, index(size + 1)); }
 
   Value scratch(int64_t floats) {
     return memref::AllocOp::create(b, MemRefType::get({floats}, b.getF32Type()),
@@ -186,7 +229,6 @@ private:
         patch(index(full), true, tailMask(channels));
     });
     // The last group's rows without a tile: what lies in the scratch may be slow to compute with.
-    Value covered = b.createOrFold<arith::MaxUIOp>(count, mul(groups, rows - 1));
     if (getConstantIntValue(covered) && getConstantIntValue(covered) == getConstantIntValue(count))
       return;
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
@@ -265,6 +307,16 @@ private:
           });
         });
       };
+      // The smallest size that fits, tried from the smallest on.
+      auto anySize = [&](auto &self, ArrayRef<int64_t> left) -> void {
+        if (left.size() == 1)
+          return groupLoop(index(0), groups, index(0), left[0]);
+        branch(
+            fits(left.back()), [&] { groupLoop(index(0), groups, index(0), left.back()); },
+            [&] { self(self, left.drop_back()); });
+      };
+      if (!sizes.empty())
+        return anySize(anySize, sizes);
       if (getConstantIntValue(fullGroups) != 0)
         groupLoop(index(0), fullGroups, index(0), rows);
       if (rows > 1 && (!getConstantIntValue(groups) ||
@@ -458,7 +510,10 @@ private:
   Value v, m;                   // scratch
   Value high, wide;             // tiles of an image
   Value first, count;           // tiles of the block
-  Value groups, fullGroups;
+  Value groups, fullGroups;     // register tiles of the block; those with all rows
+  SmallVector<int64_t> sizes;   // rows of register tiles to choose from at run time, and
+  Value needed;                 // how many are needed; empty: `rows`, or one less
+  Value covered;                // tiles of the block with those that only fill registers
 };
 
 struct EmitWinograd : impl::EmitWinogradPassBase<EmitWinograd> {

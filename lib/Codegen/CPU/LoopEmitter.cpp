@@ -27,8 +27,10 @@ constexpr int64_t kMaxStep = 8;
 
 class Emitter {
 public:
-  Emitter(RewriterBase &b, linalg::LinalgOp op, const LoopSchedule &schedule)
-      : b(b), op(op), loc(op.getLoc()), schedule(schedule), maps(op.getIndexingMapsArray()),
+  Emitter(RewriterBase &b, linalg::LinalgOp op, const LoopSchedule &schedule,
+          const LoopFusion &fusion)
+      : b(b), op(op), loc(op.getLoc()), schedule(schedule), fusion(fusion),
+        maps(op.getIndexingMapsArray()),
         iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()),
         unroll(schedule.unroll), body(op->getRegion(0).front()) {}
 
@@ -67,8 +69,10 @@ public:
 private:
   void emitNest() {
     // Unrolled rows inside unrolled vectors inside everything else.
-    SmallVector<unsigned> order, inner;
-    for (unsigned dim = 0; dim < numLoops; ++dim) {
+    SmallVector<unsigned> order, inner, dims(schedule.order);
+    if (dims.empty())
+      dims = llvm::to_vector(llvm::seq(0u, numLoops));
+    for (unsigned dim : dims) {
       if (reduces(dim))
         continue;
       if (schedule.vectorDim == dim)
@@ -339,6 +343,23 @@ private:
     return result;
   }
 
+  /// The position with only what `map` depends on.
+  Coordinates project(AffineMap map, const Coordinates &c) {
+    Coordinates own(numLoops, 0);
+    for (unsigned dim = 0; dim < numLoops; ++dim)
+      if (map.isFunctionOfDim(dim))
+        own[dim] = c[dim];
+    return own;
+  }
+
+  /// The position as one number; the tile is small, so it fits.
+  unsigned packed(const Coordinates &c) {
+    unsigned key = 0;
+    for (unsigned dim = 0; dim < numLoops; ++dim)
+      key = key * factor[dim] + c[dim];
+    return key;
+  }
+
   unsigned initIndex(unsigned i) { return op.getNumDpsInputs() + i; }
 
   void emitTile() {
@@ -369,6 +390,8 @@ private:
           accumulators.push_back(Value());
         else if (vectorReduction)
           accumulators.push_back(identityVector(kinds[i], elementType(initIndex(i))));
+        else if (fusion.fill)
+          accumulators.push_back(startVector());
         else
           accumulators.push_back(load(initIndex(i), c));
       }
@@ -379,12 +402,67 @@ private:
       for (const Coordinates &c : places[i]) {
         Value value = results[at++];
         if (vectorReduction) {
-          Value start = loadScalar(initIndex(i), c);
+          Value start = fusion.fill ? startValue() : loadScalar(initIndex(i), c);
           value = vector::ReductionOp::create(b, loc, kinds[i], value, start,
                                               arith::FastMathFlags::reassoc);
         }
-        store(initIndex(i), c, value, vectorReduction);
+        if (fusion.storesResult)
+          store(initIndex(i), c, value, vectorReduction);
+        results[at - 1] = value;
       }
+    if (!fusion.epilogues.empty())
+      emitEpilogues(results, places[0]);
+  }
+
+  Value startValue() { return fusion.fill->getOperand(0); }
+
+  /// The vector that the accumulators start from.
+  Value startVector() {
+    Value value = startValue();
+    if (lanes == 1 || !maps[initIndex(0)].isFunctionOfDim(*schedule.vectorDim))
+      return value;
+    return vector::BroadcastOp::create(b, loc, VectorType::get(lanes, value.getType()), value);
+  }
+
+  /// The elementwise work that follows, on the results while they are in registers.
+  void emitEpilogues(ArrayRef<Value> results, ArrayRef<Coordinates> places) {
+    bool scalar = lanes == 1 || reduces(*schedule.vectorDim);
+    // What does not move with the rows (a bias) is loaded once.
+    DenseMap<std::pair<OpOperand *, unsigned>, Value> loaded;
+    for (auto [p, c] : llvm::enumerate(places)) {
+      DenseMap<Value, Value> held; // elements of memrefs that are in registers
+      held[op.getDpsInits()[0]] = results[p];
+      for (const Epilogue &epilogue : fusion.epilogues) {
+        linalg::GenericOp generic = epilogue.op;
+        Block &block = generic.getRegion().front();
+        IRMapping mapping;
+        for (OpOperand &operand : generic->getOpOperands()) {
+          unsigned number = operand.getOperandNumber();
+          BlockArgument argument = block.getArgument(number);
+          if (argument.use_empty())
+            continue;
+          Value value = held.lookup(operand.get());
+          if (!value) {
+            Coordinates own = project(epilogue.maps[number], c);
+            Value &once = loaded[{&operand, packed(own)}];
+            if (!once)
+              once = loadFrom(operand.get(), epilogue.maps[number], own);
+            value = once;
+          }
+          mapping.map(argument, value);
+        }
+        for (Operation &inner : block.without_terminator())
+          cloneOnVectors(inner, mapping, c);
+        for (auto [i, yielded] : llvm::enumerate(block.getTerminator()->getOperands())) {
+          OpOperand &init = *generic.getDpsInitOperand(i);
+          Value value = mapping.lookupOrDefault(yielded);
+          if (!scalar)
+            value = broadcastLike(value, VectorType::get(lanes, value.getType()));
+          storeTo(init.get(), epilogue.maps[init.getOperandNumber()], c, value, scalar);
+          held[init.get()] = value;
+        }
+      }
+    }
   }
 
   Type elementType(unsigned operand) {
@@ -495,14 +573,8 @@ private:
     DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
     turned.clear();
     auto loadOnce = [&](unsigned operand, const Coordinates &c) {
-      Coordinates own(numLoops, 0);
-      unsigned key = 0;
-      for (unsigned dim = 0; dim < numLoops; ++dim) {
-        if (maps[operand].isFunctionOfDim(dim))
-          own[dim] = c[dim];
-        key = key * factor[dim] + own[dim]; // the tile is small, so this fits
-      }
-      Value &value = cache[{operand, key}];
+      Coordinates own = project(maps[operand], c);
+      Value &value = cache[{operand, packed(own)}];
       if (!value)
         value = load(operand, own);
       return value;
@@ -597,9 +669,14 @@ private:
 
   SmallVector<Value> indices(unsigned operand, const Coordinates &c,
                              std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
+    return indices(maps[operand], c, shift);
+  }
+
+  SmallVector<Value> indices(AffineMap map, const Coordinates &c,
+                             std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
     SmallVector<OpFoldResult> dims;
     for (unsigned dim = 0; dim < numLoops; ++dim) {
-      if (!maps[operand].isFunctionOfDim(dim)) {
+      if (!map.isFunctionOfDim(dim)) {
         dims.push_back(b.getIndexAttr(0));
         continue;
       }
@@ -609,7 +686,7 @@ private:
       dims.push_back(at);
     }
     SmallVector<Value> result;
-    for (AffineExpr expr : maps[operand].getResults())
+    for (AffineExpr expr : map.getResults())
       result.push_back(getValueOrCreateConstantIndexOp(
           b, loc,
           affine::makeComposedFoldedAffineApply(
@@ -661,37 +738,44 @@ private:
   }
 
   Value loadScalar(unsigned operand, const Coordinates &c) {
-    return memref::LoadOp::create(b, loc, op->getOperand(operand), indices(operand, c));
+    return memref::LoadOp::create(b, loc, op->getOperand(operand), indices(maps[operand], c));
   }
 
   Value load(unsigned operand, const Coordinates &c) {
     Value source = op->getOperand(operand);
-    if (!isa<MemRefType>(source.getType()))
-      return source;
-    bool vector = lanes > 1 && maps[operand].isFunctionOfDim(*schedule.vectorDim);
-    if (!vector)
-      return loadScalar(operand, c);
+    if (!isa<MemRefType>(source.getType()) || lanes == 1 ||
+        !maps[operand].isFunctionOfDim(*schedule.vectorDim) ||
+        isContiguous(operand, *schedule.vectorDim))
+      return loadFrom(source, maps[operand], c);
     unsigned dim = *schedule.vectorDim;
     auto type = VectorType::get(lanes, elementType(operand));
     if (isTurned(operand))
       return loadTurned(operand, c, type);
-    if (!isContiguous(operand, dim)) {
-      int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
-      if (auto step = shortStep(operand)) {
-        auto load = [&](int64_t from, int64_t valid) {
-          return loadVector(operand, indices(operand, c), type, from, valid);
-        };
-        return *step < 0 ? loadReversed(b, loc, wanted, lanes, load)
-                         : loadEvery(b, loc, *step, wanted, lanes, load);
-      }
-      SmallVector<Value> elements;
-      for (int64_t lane = 0; lane < wanted; ++lane)
-        elements.push_back(memref::LoadOp::create(
-            b, loc, source, indices(operand, c, std::make_pair(dim, lane))));
-      elements.resize(lanes, elements.front());
-      return vector::FromElementsOp::create(b, loc, type, elements);
+    int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
+    if (auto step = shortStep(operand)) {
+      auto load = [&](int64_t from, int64_t valid) {
+        return loadVector(operand, indices(operand, c), type, from, valid);
+      };
+      return *step < 0 ? loadReversed(b, loc, wanted, lanes, load)
+                       : loadEvery(b, loc, *step, wanted, lanes, load);
     }
-    SmallVector<Value> at = indices(operand, c);
+    SmallVector<Value> elements;
+    for (int64_t lane = 0; lane < wanted; ++lane)
+      elements.push_back(memref::LoadOp::create(
+          b, loc, source, indices(operand, c, std::make_pair(dim, lane))));
+    elements.resize(lanes, elements.front());
+    return vector::FromElementsOp::create(b, loc, type, elements);
+  }
+
+  /// An element of memory, or a vector where the map is contiguous along the vector dimension.
+  Value loadFrom(Value source, AffineMap map, const Coordinates &c) {
+    auto memref = dyn_cast<MemRefType>(source.getType());
+    if (!memref)
+      return source;
+    SmallVector<Value> at = indices(map, c);
+    if (lanes == 1 || !map.isFunctionOfDim(*schedule.vectorDim))
+      return memref::LoadOp::create(b, loc, source, at);
+    auto type = VectorType::get(lanes, memref.getElementType());
     if (!isPartial(c))
       return vector::LoadOp::create(b, loc, type, source, at);
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
@@ -728,14 +812,17 @@ private:
   }
 
   void store(unsigned operand, const Coordinates &c, Value value, bool scalar) {
-    Value target = op->getOperand(operand);
-    bool vector = !scalar && lanes > 1 && maps[operand].isFunctionOfDim(*schedule.vectorDim);
-    SmallVector<Value> at = indices(operand, c);
-    if (!vector) {
+    storeTo(op->getOperand(operand), maps[operand], c, value, scalar);
+  }
+
+  void storeTo(Value target, AffineMap map, const Coordinates &c, Value value, bool scalar) {
+    SmallVector<Value> at = indices(map, c);
+    if (scalar || lanes == 1 || !map.isFunctionOfDim(*schedule.vectorDim)) {
       memref::StoreOp::create(b, loc, value, target, at);
       return;
     }
-    value = broadcastLike(value, VectorType::get(lanes, elementType(operand)));
+    Type element = cast<MemRefType>(target.getType()).getElementType();
+    value = broadcastLike(value, VectorType::get(lanes, element));
     if (isPartial(c))
       vector::MaskedStoreOp::create(b, loc, target, at, mask, value);
     else
@@ -746,6 +833,7 @@ private:
   linalg::LinalgOp op;
   Location loc;
   const LoopSchedule &schedule;
+  const LoopFusion &fusion;
   SmallVector<AffineMap> maps;
   SmallVector<utils::IteratorType> iterators;
   unsigned numLoops;
@@ -763,13 +851,20 @@ private:
 
 } // namespace
 
-LogicalResult emitLoops(RewriterBase &rewriter, linalg::LinalgOp op,
-                        const LoopSchedule &schedule) {
+LogicalResult emitLoops(RewriterBase &rewriter, linalg::LinalgOp op, const LoopSchedule &schedule,
+                        const LoopFusion &fusion) {
   OpBuilder::InsertionGuard guard(rewriter);
-  rewriter.setInsertionPoint(op);
-  if (failed(Emitter(rewriter, op, schedule).run()))
+  Operation *place = op;
+  if (!fusion.epilogues.empty())
+    place = fusion.epilogues.back().op;
+  rewriter.setInsertionPoint(place);
+  if (failed(Emitter(rewriter, op, schedule, fusion).run()))
     return failure();
+  for (const Epilogue &epilogue : fusion.epilogues)
+    rewriter.eraseOp(epilogue.op);
   rewriter.eraseOp(op);
+  if (fusion.fill)
+    rewriter.eraseOp(fusion.fill);
   return success();
 }
 

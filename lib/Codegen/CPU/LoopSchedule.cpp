@@ -89,6 +89,58 @@ bool bodyVectorizes(linalg::LinalgOp op, unsigned &widestBits) {
 
 int64_t staticSize(linalg::LinalgOp op, unsigned dim) { return op.getStaticLoopRanges()[dim]; }
 
+/// At most `most` iterations, so that the tiles of a known size are even: 49 in tiles of at most 12
+/// become 5 of 10.
+unsigned evenTile(int64_t size, unsigned most) {
+  if (ShapedType::isDynamic(size))
+    return most;
+  return llvm::divideCeil(size, llvm::divideCeil(size, static_cast<int64_t>(most)));
+}
+
+/// Fills the registers that the tile's vectors leave with rows: those of the innermost loop first (an
+/// image's columns), then more where that is short.
+void unrollRows(linalg::LinalgOp op, ArrayRef<unsigned> rows, unsigned registers,
+                LoopSchedule &schedule) {
+  unsigned vectors = schedule.unroll[*schedule.vectorDim];
+  unsigned room = std::max(1u, (registers - vectors - 2) / vectors);
+  room = std::min(room, vectors == 4 ? 6u : 14u);
+  auto isLong = [&](unsigned dim) {
+    return ShapedType::isDynamic(staticSize(op, dim)) || staticSize(op, dim) >= 4;
+  };
+  SmallVector<unsigned> order(llvm::reverse(rows));
+  // Where a size is unknown the last tiles are single rows: known sizes first.
+  llvm::stable_sort(order, [&](unsigned a, unsigned b) {
+    auto rank = [&](unsigned dim) {
+      return !isLong(dim) ? 2 : ShapedType::isDynamic(staticSize(op, dim)) ? 1 : 0;
+    };
+    return rank(a) < rank(b);
+  });
+  for (unsigned dim : order) {
+    if (room < 2)
+      return;
+    schedule.unroll[dim] = evenTile(staticSize(op, dim), room);
+    room /= schedule.unroll[dim];
+  }
+}
+
+/// Loops outside the tile: those along which what is read in vectors moves go outermost, so that
+/// one panel of weights serves all rows before the next is loaded.
+void orderForReuse(linalg::LinalgOp op, unsigned vectorDim, LoopSchedule &schedule) {
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto moves = [&](unsigned dim, bool inVectors) {
+    for (unsigned operand = 0; operand < op.getNumDpsInputs(); ++operand)
+      if (maps[operand].isFunctionOfDim(vectorDim) == inVectors &&
+          maps[operand].isFunctionOfDim(dim))
+        return true;
+    return false;
+  };
+  SmallVector<unsigned> outer, inner;
+  for (unsigned dim = 0; dim < op.getNumLoops(); ++dim)
+    (moves(dim, true) ? outer : inner).push_back(dim);
+  outer.append(inner);
+  schedule.order = outer;
+}
+
 } // namespace
 
 LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target) {
@@ -204,35 +256,39 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
     unsigned maxVectors = budget >= 32 ? 4 : 2;
     while (vectors < maxVectors && vectors < available)
       ++vectors;
-    schedule.unroll[v] = vectors;
-    if (candidates.empty())
-      return schedule;
-    // The largest candidate gives the rows; a dimension that the vector operand
-    // does not move with is what makes the tile worth it.
-    unsigned rows = candidates.front();
-    auto weight = [&](unsigned dim) {
-      bool vectorStays = true;
+    // Rows: what is read in vectors (weights) stays, so that each is used for every row.
+    auto vectorsStay = [&](unsigned dim) {
       for (unsigned operand = 0; operand < firstInit; ++operand)
-        if (isUsed(operand) && access(operand, v) != Access::Invariant)
-          vectorStays &= access(operand, dim) == Access::Invariant;
-      int64_t size = staticSize(op, dim);
-      return std::make_pair(vectorStays,
-                            ShapedType::isDynamic(size) ? int64_t(1) << 20 : size);
+        if (isUsed(operand) && access(operand, v) != Access::Invariant &&
+            access(operand, dim) != Access::Invariant)
+          return false;
+      return true;
     };
-    for (unsigned dim : candidates)
-      if (weight(dim) > weight(rows))
-        rows = dim;
-    if (!weight(rows).first)
+    SmallVector<unsigned> rows = llvm::filter_to_vector(candidates, vectorsStay);
+    if (!rows.empty()) {
+      schedule.unroll[v] = vectors;
+      unrollRows(op, rows, budget, schedule);
+      orderForReuse(op, v, schedule);
       return schedule;
-    unsigned maxRows = std::max(1u, (budget - vectors - 2) / vectors);
-    maxRows = std::min(maxRows, vectors == 4 ? 6u : vectors >= 2 ? 12u : 12u);
-    int64_t size = staticSize(op, rows);
-    if (!ShapedType::isDynamic(size)) {
-      // Even tiles: 49 rows in tiles of at most 12 become 5 of 10.
-      int64_t tiles = llvm::divideCeil(size, static_cast<int64_t>(maxRows));
-      maxRows = llvm::divideCeil(size, tiles);
     }
-    schedule.unroll[rows] = maxRows;
+    // All that fills vectors moves along every other loop. Positions whose windows overlap (a depthwise
+    // convolution) share what the windows have in common.
+    auto slides = [&](unsigned dim) {
+      for (unsigned operand = 0; operand < firstInit; ++operand)
+        for (AffineExpr expr : maps[operand].getResults())
+          for (unsigned tap = 0; tap < numLoops; ++tap)
+            if (iterators[tap] == utils::IteratorType::reduction && expr.isFunctionOfDim(dim) &&
+                expr.isFunctionOfDim(tap))
+              return true;
+      return false;
+    };
+    SmallVector<unsigned> windows = llvm::filter_to_vector(candidates, slides);
+    if (!windows.empty()) {
+      vectors = std::min(vectors, 2u);
+      schedule.unroll[windows.back()] =
+          evenTile(staticSize(op, windows.back()), budget >= 32 ? 7 : 3);
+    }
+    schedule.unroll[v] = vectors;
     return schedule;
   }
   // Vector dimension is a reduction: a tile of dot products, at most 4 by 4.

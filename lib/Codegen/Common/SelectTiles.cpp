@@ -18,6 +18,10 @@ constexpr int64_t kMinWork = 32 * 1024;
 /// A tile of a transposed copy.
 constexpr int64_t kTurnedRows = 64, kTurnedColumns = 256;
 
+/// Products in a tile that are worth handing to a thread, and more tiles than any machine needs.
+constexpr double kTileWork = 1.5e6;
+constexpr int kManyTiles = 16;
+
 int64_t assumed(int64_t size) { return ShapedType::isDynamic(size) ? kAssumedSize : size; }
 
 /// Uses what it reads several times: a reduction with an operand that some loop of the
@@ -239,6 +243,8 @@ private:
         last = dim;
     if (last < 0)
       return;
+    if (tileImage(contraction, ties, sizes, tileable, last, tiles))
+      return;
     llvm::SmallDenseSet<int> wide, tall;
     for (OpOperand *input : contraction.getDpsInputOperands()) {
       auto dims = rootMap(input);
@@ -261,6 +267,103 @@ private:
       tiles[dim] = evenTile(sizes[dim], std::max<int64_t>(1, room), vectors ? 16 : 1);
       room /= std::max<int64_t>(1, tiles[dim]);
     }
+  }
+
+  /// Bytes of what an operand's loops span.
+  static double bytesOf(linalg::LinalgOp op, OpOperand *operand) {
+    auto type = cast<RankedTensorType>(operand->get().getType());
+    double bytes = std::max(1u, type.getElementTypeBitWidth() / 8);
+    for (int64_t size : type.getShape())
+      bytes *= assumed(size);
+    return bytes;
+  }
+
+  /// Convolutions: rows of an image against panels of filters. Whole rows, so many of them and so many
+  /// panels to a tile that both stay in the second-level cache and as little as possible is
+  /// read into it again. False: not of this kind.
+  bool tileImage(linalg::LinalgOp contraction, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
+                 ArrayRef<bool> tileable, int last, SmallVector<int64_t> &tiles) {
+    if (contraction.getNumDpsInputs() != 2)
+      return false;
+    OpOperand *image = contraction.getDpsInputOperand(0), *filters = contraction.getDpsInputOperand(1);
+    auto follows = [&](OpOperand *operand, int rootDim) {
+      AffineMap map = contraction.getMatchingIndexingMap(operand);
+      for (auto [dim, tie] : llvm::enumerate(ties))
+        if (tie == rootDim && map.isFunctionOfDim(dim))
+          return true;
+      return false;
+    };
+    auto countLines = [&](OpOperand *operand, OpOperand *other) {
+      int count = 0;
+      for (int dim = 0, e = sizes.size(); dim < e; ++dim)
+        count += sizes[dim] != 1 && follows(operand, dim) && !follows(other, dim);
+      return count;
+    };
+    if (!follows(filters, last) ||
+        (follows(image, last) && countLines(filters, image) > countLines(image, filters)))
+      std::swap(image, filters);
+    // Filters of one channel each: both follow the channels.
+    bool depthwise = follows(image, last) && follows(filters, last);
+    SmallVector<int> lines; // loops of the result that only the image follows, images first
+    int panel = -1;
+    for (int dim = 0, e = sizes.size(); dim < e; ++dim) {
+      bool withImage = follows(image, dim), withFilters = follows(filters, dim);
+      if (withImage && !withFilters && sizes[dim] != 1)
+        lines.push_back(dim);
+      if (withFilters && !withImage && dim != last && tileable[dim])
+        panel = dim;
+    }
+    if (lines.size() < (depthwise ? 1 : 2) || !tileable[lines.front()])
+      return false;
+    double imageBytes = bytesOf(contraction, image), filterBytes = bytesOf(contraction, filters);
+    // One of several images at a time.
+    double images = 1;
+    while (lines.size() > 2 && tileable[lines[1]]) {
+      tiles[lines.front()] = 1;
+      images *= assumed(sizes[lines.front()]);
+      lines.erase(lines.begin());
+    }
+    int line = lines.front();
+    if (depthwise)
+      panel = -1;
+    int64_t numLines = assumed(sizes[line]), numPanels = panel < 0 ? 1 : assumed(sizes[panel]);
+    double work = 1;
+    for (int64_t size : contraction.getStaticLoopRanges())
+      work *= assumed(size);
+    double wanted = std::clamp(work / kTileWork, 1.0, double(kManyTiles));
+    double best = std::numeric_limits<double>::max();
+    for (int64_t lineTiles = 1; lineTiles <= numLines; ++lineTiles) {
+      int64_t height = llvm::divideCeil(numLines, lineTiles);
+      if (height > 1 && llvm::divideCeil(numLines, height) != lineTiles)
+        continue;
+      for (int64_t panelTiles = 1; panelTiles <= numPanels; ++panelTiles) {
+        int64_t width = llvm::divideCeil(numPanels, panelTiles);
+        if (llvm::divideCeil(numPanels, width) != panelTiles)
+          continue;
+        double tileImage = imageBytes / images * height / numLines;
+        double tileFilters = filterBytes * width / numPanels;
+        double read = images * (lineTiles * filterBytes + panelTiles * imageBytes / images);
+        // What does not fit is read again for each of the tile's own loops.
+        if (tileImage > cacheBytes)
+          read += images * lineTiles * panelTiles * width * tileImage;
+        double count = images * lineTiles * panelTiles;
+        double cost = read * (1 + 4 * std::max(0.0, wanted / count - 1));
+        // Uneven tiles leave threads waiting.
+        cost *= double(height) * lineTiles / numLines * (double(width) * panelTiles / numPanels);
+        if (tileFilters > cacheBytes && width > 1)
+          cost *= 2;
+        if (cost < best) {
+          best = cost;
+          tiles[line] = lineTiles == 1 ? 0 : height;
+          if (panel >= 0)
+            tiles[panel] = panelTiles == 1 ? 0 : width;
+        }
+      }
+    }
+    // A loop is needed even around a single tile: what is fused stays in it.
+    if (llvm::all_of(tiles, [](int64_t tile) { return tile == 0; }))
+      tiles[line] = numLines;
+    return true;
   }
 
   /// Elementwise work and reductions along rows: as many rows as fit into half the first-level cache.

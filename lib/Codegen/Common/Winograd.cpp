@@ -15,9 +15,10 @@ namespace {
 constexpr double kMostError = 1e-5;
 /// Filters of a panel, the same for every target: so code for several CPUs shares the weights.
 constexpr int64_t kPanel = 32;
-/// What transformed weights may add to a model. Small maps with many channels have the largest weights
-/// and gain least, so a model with many of them is not blown up for little.
-constexpr int64_t kMostGrowth = 14 << 20;
+/// Transformed weights may make a model's constants this large, or larger by this part of them. Small
+/// maps with many channels have the largest weights and gain least.
+constexpr int64_t kSmallModel = 64 << 20;
+constexpr double kMostGrowth = 0.14;
 
 /// What an unknown row of an image is taken for: networks have smaller images where they have more channels.
 int64_t assumedRow(int64_t channels) { return std::clamp<int64_t>(8192 / channels, 16, 256); }
@@ -31,12 +32,13 @@ struct Candidate {
   WinogradFilters filters;
   std::vector<float> splat; // the data of a splat constant
   int64_t images, height, width;
+  bool isDynamic; // the image's size is only known at run time
 };
 
-/// One way to compute a candidate.
+/// A candidate with tiles of this size instead of `before` (0: the direct form).
 struct Choice {
   size_t candidate;
-  int64_t tile;
+  int64_t tile, before;
   double gain;  // cycles
   int64_t cost; // bytes
 };
@@ -192,6 +194,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     auto assumed = [](int64_t size, int64_t otherwise) {
       return ShapedType::isDynamic(size) ? otherwise : size;
     };
+    c.isDynamic = ShapedType::isDynamic(shape[1]) || ShapedType::isDynamic(shape[2]);
     c.images = assumed(shape[0], 1);
     int64_t assumedSize = assumedRow(std::max(c.filters.channels, c.filters.filters));
     c.height = assumed(shape[1], assumedSize);
@@ -229,38 +232,59 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   std::vector<Choice> chooseAll(ArrayRef<Candidate> candidates) {
     std::vector<Choice> choices;
     for (size_t i = 0; i < candidates.size(); ++i)
-      choices.push_back({i, mode == "f4" ? 4 : 2, 0, 0});
+      choices.push_back({i, mode == "f4" ? 4 : 2, 0, 0, 0});
     return choices;
   }
 
   /// The choices that save the most for the bytes that they add, within what a model may grow by.
   std::vector<Choice> chooseByGain(ArrayRef<Candidate> candidates) {
     std::vector<Choice> offers;
-    for (auto [i, c] : llvm::enumerate(candidates))
-      for (int64_t tile : {4, 2}) {
-        double direct = directCycles(c), gain = direct - winogradCycles(c, tile);
-        if (gain > kLeastGain * direct)
-          offers.push_back({i, tile, gain, std::max<int64_t>(extraBytes(c, tile), 1)});
-      }
-    llvm::sort(offers, [](const Choice &a, const Choice &b) {
-      return std::make_tuple(-a.gain / a.cost, a.candidate, a.tile) <
-             std::make_tuple(-b.gain / b.cost, b.candidate, b.tile);
-    });
-    int64_t room = kMostGrowth;
-    std::vector<std::optional<Choice>> chosen(candidates.size());
-    for (const Choice &offer : offers) {
-      std::optional<Choice> &now = chosen[offer.candidate];
-      int64_t more = offer.cost - (now ? now->cost : 0);
-      if (more > room || (now && offer.gain <= now->gain))
-        continue;
-      room -= more;
-      now = offer;
+    for (auto [i, c] : llvm::enumerate(candidates)) {
+      double direct = directCycles(c);
+      auto offer = [&](int64_t tile) -> Choice {
+        return {i, tile, 0, direct - winogradCycles(c, tile), std::max<int64_t>(extraBytes(c, tile), 1)};
+      };
+      Choice small = offer(2), large = offer(4);
+      bool isLarge = large.gain > std::max(small.gain, kLeastGain * direct);
+      bool isSmall = small.gain > kLeastGain * direct;
+      if (isLarge && isSmall && ratio(small) > ratio(large))
+        large = {i, 4, 2, large.gain - small.gain, large.cost - small.cost};
+      else if (isLarge)
+        isSmall = false;
+      if (isSmall)
+        offers.push_back(small);
+      if (isLarge)
+        offers.push_back(large);
     }
-    std::vector<Choice> choices;
-    for (const std::optional<Choice> &choice : chosen)
-      if (choice)
-        choices.push_back(*choice);
-    return choices;
+    // A larger tile comes after the smaller one that it goes on from: it saves less for its bytes.
+    llvm::sort(offers, [](const Choice &a, const Choice &b) {
+      return std::make_tuple(-ratio(a), a.candidate, a.tile) <
+             std::make_tuple(-ratio(b), b.candidate, b.tile);
+    });
+    int64_t bytes = countConstantBytes();
+    int64_t room = std::max<int64_t>(kSmallModel - bytes, kMostGrowth * bytes);
+    std::vector<Choice> chosen(candidates.size(), Choice{0, 0, 0, 0, 0});
+    for (const Choice &offer : offers) {
+      if (offer.cost > room || chosen[offer.candidate].tile != offer.before)
+        continue;
+      room -= offer.cost;
+      chosen[offer.candidate] = offer;
+    }
+    llvm::erase_if(chosen, [](const Choice &choice) { return choice.tile == 0; });
+    return chosen;
+  }
+
+  static double ratio(const Choice &choice) { return choice.gain / choice.cost; }
+
+  int64_t countConstantBytes() {
+    DenseSet<Attribute> seen;
+    int64_t bytes = 0;
+    getOperation().walk([&](arith::ConstantOp constant) {
+      auto type = dyn_cast<RankedTensorType>(constant.getType());
+      if (type && type.getElementType().isIntOrFloat() && seen.insert(constant.getValue()).second)
+        bytes += type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    });
+    return bytes;
   }
 
   // ---- the operation ----
@@ -315,16 +339,25 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
 
   /// Blocks whose V fits the cache, and tasks for at least two threads.
   void schedule(const Candidate &c, int64_t tile, int64_t &block, int64_t &splits, int64_t &rows) {
-    int64_t tiles = countTiles(c, tile), matrices = (tile + 2) * (tile + 2);
+    int64_t matrices = (tile + 2) * (tile + 2);
+    // As many sums as registers, but for two vectors of weights and an element of V.
     int64_t mostRows = std::max<int64_t>(1, (static_cast<int64_t>(numRegisters) - 3) / 2);
+    // Each block reads all weights: where these come from memory, larger blocks read them less often.
     int64_t bytes = matrices * c.filters.channels * 4;
-    int64_t fit = std::clamp<int64_t>(cacheBytes / bytes, mostRows, 4 * mostRows);
-    int64_t panels = llvm::divideCeil(c.filters.filters, kPanel);
-    int64_t blocks = llvm::divideCeil(tiles, fit);
+    int64_t room = bytes * c.filters.filters > 8 * cacheBytes ? 2 * cacheBytes : cacheBytes;
+    int64_t groups = std::clamp<int64_t>(room / (bytes * mostRows), 1, 4);
+    splits = 1;
+    if (c.isDynamic) {
+      block = groups * mostRows;
+      rows = mostRows;
+      return;
+    }
+    int64_t tiles = countTiles(c, tile), blocks = llvm::divideCeil(tiles, groups * mostRows);
     if (blocks > 1)
       blocks = llvm::alignTo(blocks, 2);
+    else
+      splits = std::min<int64_t>(llvm::divideCeil(c.filters.filters, kPanel), 2);
     block = llvm::divideCeil(tiles, blocks);
-    splits = blocks == 1 ? std::min<int64_t>(panels, 2) : 1;
     rows = llvm::divideCeil(block, llvm::divideCeil(block, mostRows));
   }
 

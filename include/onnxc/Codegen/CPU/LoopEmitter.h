@@ -5,6 +5,8 @@
 #ifndef ONNXC_CODEGEN_CPU_LOOPEMITTER_H
 #define ONNXC_CODEGEN_CPU_LOOPEMITTER_H
 
+#include "onnxc/Codegen/CPU/LoopFusion.h"
+
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -35,6 +37,8 @@ struct LoopSchedule {
   /// Unroll factors of the register tile by loop dimension, in iterations
   /// (in vectors for the vector dimension when that is parallel).
   llvm::SmallVector<unsigned> unroll;
+  /// The loops outside the tile, outermost first; empty: in the operation's order.
+  llvm::SmallVector<unsigned> order;
   std::optional<PanelProduct> product;
   /// A second dimension of the tile, as many iterations as a vector has lanes: operands that are
   /// contiguous along it and not along the vector dimension are transposed in registers.
@@ -57,9 +61,9 @@ LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &t
 void refineProductSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target,
                            LoopSchedule &schedule);
 
-/// Replaces the operation (on memrefs) by its loop nest.
+/// Replaces the operation (on memrefs), and what is fused with it, by one loop nest.
 mlir::LogicalResult emitLoops(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,
-                              const LoopSchedule &schedule);
+                              const LoopSchedule &schedule, const LoopFusion &fusion = {});
 
 /// The value behind memref.cast: a cast may hide a strided view behind a type that looks contiguous.
 mlir::Value withoutCasts(mlir::Value value);

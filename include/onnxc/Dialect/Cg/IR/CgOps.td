@@ -31,7 +31,7 @@ def Cg_WinogradConvOp : Cg_Op<"winograd_conv", [
     `extras`, whose maps are functions of (n, oh, ow, f).
 
     The schedule: a task works on `block` tiles and one of `splits` parts of the panels; products are computed for
-    `rows` tiles (or one less) and two vectors of `lanes` filters at a time.
+    `rows` tiles (or somewhat fewer) and two vectors of `lanes` filters at a time.
   }];
   let arguments = (ins AnyShaped:$input, AnyShaped:$weights, Variadic<AnyType>:$extras, AnyShaped:$init,
                        AffineMapArrayAttr:$extra_maps, I64Attr:$tile, DenseI64ArrayAttr:$low,
