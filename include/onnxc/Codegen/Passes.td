@@ -33,6 +33,18 @@ def PackWeightsPass : Pass<"onnxc-pack-weights", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def PackIntegerWeightsPass : Pass<"onnxc-pack-integer-weights", "::mlir::func::FuncOp"> {
+  let summary = "Lays out constant 8-bit weights for dot product instructions";
+  let description = [{
+    For sums of products of unsigned bytes and constant signed ones (matrix products, channels-last
+    convolutions). The innermost reduction loop k becomes (k / 4, 4), the loop of the result's last dimension
+    n becomes (n / w, w), and the weights [n / w, ..., k / 4, w, 4]: then one vector holds four
+    consecutive weights of each of some columns. Sizes that do not divide are filled up with zero weights.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp"> {
   let summary = "Fuses elementwise operations, and padding into its parts";
   let description = [{
@@ -141,10 +153,16 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">,
     Option<"numRegisters", "num-registers", "unsigned", "32", "Number of vector registers">,
+    Option<"byteProducts", "byte-products", "ByteProducts", "ByteProducts::Portable",
+           "Instructions for products of bytes", [{::llvm::cl::values(
+             clEnumValN(ByteProducts::Portable, "portable", "32-bit lanes"),
+             clEnumValN(ByteProducts::Pairs, "pairs", "x86's vpmaddwd"),
+             clEnumValN(ByteProducts::Quads, "quads", "x86's vpdpbusd"))}]>,
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect"];
+                           "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect"];
 }
 
 def PlanMemoryPass : Pass<"onnxc-plan-memory", "::mlir::ModuleOp"> {

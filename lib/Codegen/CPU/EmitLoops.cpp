@@ -1,7 +1,9 @@
 // onnxc-emit-loops: see Passes.td.
+#include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 #include "onnxc/Codegen/Passes.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
 namespace onnxc {
@@ -50,7 +52,15 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
       rewriter.eraseOp(copy);
     }
 
-    VectorTarget target{vectorBits, numRegisters};
+    VectorTarget target{vectorBits, numRegisters, byteProducts};
+    // Products of packed bytes have an emitter of their own, which takes the fill of their result.
+    SmallVector<linalg::LinalgOp> dots;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      if (vectorBits > 0 && op.hasPureBufferSemantics() && isPackedDot(op))
+        dots.push_back(op);
+    });
+    for (linalg::LinalgOp op : dots)
+      emitPackedDot(rewriter, op, target);
     std::vector<Nest> nests;
     WalkResult walked = getOperation().walk([&](linalg::LinalgOp op) {
       if (!op.hasPureBufferSemantics()) {

@@ -242,7 +242,7 @@ private:
   /// one is worked on: every tile of rows fetches its share.
   void emitPrefetch() {
     const PanelProduct &product = *schedule.product;
-    if (!product.prefetch || !product.rows || unroll[*product.rows] < 2)
+    if (!product.prefetch || schedule.stream || !product.rows || unroll[*product.rows] < 2)
       return;
     unsigned rows = *product.rows;
     OpFoldResult numRows = sizes[rows];
@@ -570,6 +570,8 @@ private:
 
   SmallVector<Value> emitBody(ArrayRef<Value> accumulators,
                               ArrayRef<SmallVector<Coordinates>> places) {
+    if (schedule.stream && lanes > 1)
+      emitWeightFetch(b, op, *schedule.stream, *schedule.vectorDim, base, factor);
     DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
     turned.clear();
     auto loadOnce = [&](unsigned operand, const Coordinates &c) {

@@ -269,6 +269,7 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
       schedule.unroll[v] = vectors;
       unrollRows(op, rows, budget, schedule);
       orderForReuse(op, v, schedule);
+      schedule.stream = findWeightStream(op, v);
       return schedule;
     }
     // All that fills vectors moves along every other loop. Positions whose windows overlap (a depthwise

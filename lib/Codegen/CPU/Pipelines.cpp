@@ -35,6 +35,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   winograd.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createWinogradPass(winograd));
   // 4. Weights in the order of the register tiles; elementwise chains become single operations.
+  pm.addNestedPass<func::FuncOp>(createPackIntegerWeightsPass());
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
@@ -72,6 +73,7 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   EmitLoopsPassOptions loops;
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
+  loops.byteProducts = options.vectors.byteProducts;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -122,8 +122,11 @@ private:
       for (OpOperand &operand : consumer->getOpOperands())
         if (auto producer = operand.get().getDefiningOp<linalg::LinalgOp>())
           if (fits(group, consumer, operand, producer)) {
+            SmallVector<int> ties = tie(group, producer);
+            if (isColumnParameter(root, producer, ties))
+              continue;
             group.members.push_back(producer);
-            group.ties[producer] = tie(group, producer);
+            group.ties[producer] = ties;
           }
     }
     return group;
@@ -147,6 +150,19 @@ private:
       if (!group.ties.count(user))
         return false;
     return true;
+  }
+
+  /// Elementwise work that the root's rows share (a scale computed for each column) is done once:
+  /// in the group it would keep the rows from being tiled.
+  static bool isColumnParameter(linalg::LinalgOp root, linalg::LinalgOp producer,
+                                ArrayRef<int> ties) {
+    if (producer.getNumReductionLoops() > 0 || isa<linalg::FillOp>(producer))
+      return false;
+    SmallVector<int64_t> sizes = root.getStaticLoopRanges();
+    for (auto [dim, iterator] : llvm::enumerate(root.getIteratorTypesArray()))
+      if (iterator == utils::IteratorType::parallel && sizes[dim] != 1)
+        return !llvm::is_contained(ties, static_cast<int>(dim));
+    return false;
   }
 
   /// The root's loop behind each loop of a producer; -1 where users disagree.

@@ -41,15 +41,12 @@ LogicalResult checkScalars(const MicrosoftNode &node, ArrayRef<unsigned> scales)
   return success();
 }
 
-Value sum(TensorBuilder &t, Value x, Value y) { return t.addScalar(x, y); }
-Value product(TensorBuilder &t, Value x, Value y) { return t.mulScalar(x, y); }
-
-/// A, A_scale, A_zero, B, B_scale, B_zero, C_scale, C_zero.
-template <Value (*Combine)(TensorBuilder &, Value, Value)>
-Results binary(TensorBuilder &b, const MicrosoftNode &node) {
+/// A, A_scale, A_zero, B, B_scale, B_zero, C_scale, C_zero. The scales are combined ahead of the loops,
+/// as ONNX Runtime does: no element is divided.
+Results binary(TensorBuilder &b, const MicrosoftNode &node, bool isSum) {
   if (failed(checkScalars(node, {1, 2, 4, 5, 6, 7})))
     return failure();
-  Type elem = node.resultElem();
+  Type elem = node.resultElem(), f32 = b.getF32Type(), i32 = b.getI32Type();
   Broadcast in = broadcastOperands(
       b, b.getLoc(), node.types,
       {Operand(node.original(0), node.input(0)), Operand(node.original(3), node.input(3))},
@@ -57,16 +54,29 @@ Results binary(TensorBuilder &b, const MicrosoftNode &node) {
   Scale x = readScale(b, node, 1, 2, node.inputElem(0));
   Scale y = readScale(b, node, 4, 5, node.inputElem(3));
   Scale z = readScale(b, node, 6, 7, elem);
+  Value forX = isSum ? b.divScalar(x.scale, z.scale)
+                     : b.divScalar(b.mulScalar(x.scale, y.scale), z.scale);
+  Value forY = isSum ? b.divScalar(y.scale, z.scale) : Value();
+  auto shifted = [&](TensorBuilder &t, Value v, const Scale &scale) {
+    v = t.convert(v, i32, scale.isUnsigned);
+    if (scale.zero)
+      v = t.subScalar(v, t.convert(scale.zero, i32, scale.isUnsigned));
+    return t.convert(v, f32);
+  };
   Value result =
       b.parallel(in.sizes, ScalarCodec(elem).storageType(),
                  {{in.values[0], in.maps[0]}, {in.values[1], in.maps[1]}},
                  [&](TensorBuilder &t, ValueRange args) {
-                   Value v = Combine(t, dequantizeScalar(t, args[0], x.scale, x.zero, x.isUnsigned),
-                                     dequantizeScalar(t, args[1], y.scale, y.zero, y.isUnsigned));
-                   return quantizeScalar(t, v, z.scale, z.zero, elem);
+                   Value v = shifted(t, args[0], x), w = shifted(t, args[1], y);
+                   v = isSum ? t.addScalar(t.mulScalar(v, forX), t.mulScalar(w, forY))
+                             : t.mulScalar(t.mulScalar(v, w), forX);
+                   return quantizeScalar(t, v, {}, z.zero, elem);
                  });
   return SmallVector<Value>{result};
 }
+
+Results add(TensorBuilder &b, const MicrosoftNode &node) { return binary(b, node, true); }
+Results multiply(TensorBuilder &b, const MicrosoftNode &node) { return binary(b, node, false); }
 
 /// X, X_scale, X_zero, Y_scale, Y_zero.
 Results unary(TensorBuilder &b, const MicrosoftNode &node,
@@ -142,24 +152,35 @@ Results gemm(TensorBuilder &b, const MicrosoftNode &node) {
   Value dot =
       buildIntegerGemm(b, lhs, node.integer("transA", 0) != 0, rhs, node.integer("transB", 0) != 0);
   Sizes sizes = b.refine(b.dims(dot), node.resultType());
-  SmallVector<Access> ins{{dot, b.identity(2)},
-                          parameterAccess(b, node.input(1), sizes, 1),
-                          parameterAccess(b, node.input(4), sizes, 1)};
+  SmallVector<Access> ins{{dot, b.identity(2)}};
   bool biased = node.has(6), quantizes = node.has(7);
+  double alpha = node.real("alpha", 1);
+  Value factor = quantizes && alpha == 1
+                     ? requantScale(b, node.original(1), node.original(4), node.original(7))
+                     : Value();
+  if (factor)
+    ins.push_back(perAxisAccess(b, factor, sizes, 1));
+  else
+    ins.append({parameterAccess(b, node.input(1), sizes, 1),
+                parameterAccess(b, node.input(4), sizes, 1)});
+  unsigned biasAt = ins.size();
   if (biased)
     ins.push_back(broadcastAccess(b, node.input(6), sizes));
-  double alpha = node.real("alpha", 1);
   Scale out{};
   if (quantizes)
     out = readScale(b, node, 7, 8, elem);
   Value y = b.parallel(sizes, ScalarCodec(elem).storageType(), ins,
                        [&](TensorBuilder &t, ValueRange args) {
-                         Value v = biased ? t.addScalar(args[0], args[3]) : args[0];
-                         Value scale = t.mulScalar(args[1], args[2]);
+                         Value v = biased ? t.addScalar(args[0], args[biasAt]) : args[0];
+                         Value scale = args[1];
+                         if (!factor)
+                           scale = t.mulScalar(scale, args[2]);
                          if (alpha != 1)
                            scale = t.mulScalar(scale, t.constant(f32, alpha));
                          v = t.mulScalar(t.convert(v, f32), scale);
-                         return quantizes ? quantizeScalar(t, v, out.scale, out.zero, elem) : v;
+                         if (!quantizes)
+                           return v;
+                         return quantizeScalar(t, v, factor ? Value() : out.scale, out.zero, elem);
                        });
   return SmallVector<Value>{y};
 }
@@ -168,8 +189,8 @@ Results gemm(TensorBuilder &b, const MicrosoftNode &node) {
 
 MicrosoftLowering microsoftQuantizedLowering(StringRef opType) {
   return llvm::StringSwitch<MicrosoftLowering>(opType)
-      .Case("QLinearAdd", binary<sum>)
-      .Case("QLinearMul", binary<product>)
+      .Case("QLinearAdd", add)
+      .Case("QLinearMul", multiply)
       .Case("QLinearSigmoid", sigmoid)
       .Case("QLinearLeakyRelu", leakyRelu)
       .Case("QLinearGlobalAveragePool", globalAveragePool)

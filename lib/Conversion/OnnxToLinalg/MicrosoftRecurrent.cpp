@@ -50,21 +50,31 @@ DynamicallyQuantized quantizeByRange(TensorBuilder &b, Value x) {
 /// Weights [directions, K, gates * hidden] with scales and zero points [directions] or
 /// [directions, gates * hidden].
 struct QuantizedWeights {
-  Value tensor, scale, zero;
-  bool isUnsigned;
+  QuantizedOperand all;
+  Value scale;
 
   Value multiply(TensorBuilder &b, Value x, int64_t d, OpFoldResult from,
                  OpFoldResult width) const {
     Type f32 = b.getF32Type();
     DynamicallyQuantized q = quantizeByRange(b, x);
-    Value w = takeFirst(b, tensor, b.fixed(d));
-    w = b.slice(w, {b.fixed(0), from}, {b.dim(w, 0), width});
     auto parameter = [&](Value v) {
       v = takeFirst(b, v, b.fixed(d));
       return rankOf(v) == 1 ? b.slice(v, {from}, {width}) : v;
     };
     QuantizedOperand lhs{q.tensor, true, q.zero, true};
-    QuantizedOperand rhs{w, isUnsigned, zero ? parameter(zero) : Value(), isUnsigned};
+    QuantizedOperand rhs{Value(), all.isUnsigned, all.zero ? parameter(all.zero) : Value(),
+                         all.zeroUnsigned};
+    auto first = getConstantIntValue(from), count = getConstantIntValue(width);
+    if (all.values && first && count)
+      rhs.values = sliceWeights(all.values, d, *first, *count);
+    if (rhs.values) {
+      rhs.tensor = arith::ConstantOp::create(b, cast<TypedAttr>(rhs.values));
+      if (!all.zero)
+        rhs.zeroValues = {0};
+    } else {
+      Value w = takeFirst(b, all.tensor, b.fixed(d));
+      rhs.tensor = b.slice(w, {b.fixed(0), from}, {b.dim(w, 0), width});
+    }
     Value dot = buildIntegerGemm(b, lhs, false, rhs, false);
     Sizes sizes = b.dims(dot);
     return b.parallel(sizes, f32,
@@ -113,7 +123,7 @@ FailureOr<SmallVector<Value>> dynamicQuantizeLSTM(TensorBuilder &b, const Micros
   auto weights = [&](unsigned tensor, unsigned scale, unsigned zero) {
     auto q = quantizedOperand(node.original(tensor), node.input(tensor), node.original(zero),
                               node.input(zero));
-    return QuantizedWeights{q.tensor, node.input(scale), q.zero, q.isUnsigned};
+    return QuantizedWeights{q, node.input(scale)};
   };
   QuantizedWeights w = weights(1, 8, 9), recurrent = weights(2, 10, 11);
   r.project = [&](TensorBuilder &t, Value x, int64_t d) {

@@ -239,28 +239,18 @@ struct DynamicQuantizePattern : OnnxPattern<onnx::DynamicQuantizeLinearOp> {
     Value input = adaptor.getOperands()[0];
     if (!onnxElem(input).isF32())
       return refuse(op, "needs a float input");
-    int64_t rank = rankOf(input);
-    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-    Value low = filled(b, loc, {}, zero), high = filled(b, loc, {}, zero);
-    AffineMap all = b.getMultiDimIdentityMap(rank), none = AffineMap::get(rank, 0, b.getContext());
-    SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::reduction);
-    auto range = linalg::GenericOp::create(
-        b, loc, TypeRange{low.getType(), high.getType()}, input, ValueRange{low, high},
-        ArrayRef<AffineMap>{all, none, none}, loops, [](OpBuilder &b, Location loc, ValueRange args) {
-          Value min = arith::MinimumFOp::create(b, loc, args[0], args[1]);
-          Value max = arith::MaximumFOp::create(b, loc, args[0], args[2]);
-          linalg::YieldOp::create(b, loc, ValueRange{min, max});
-        });
+    Value low = extremum(b, loc, input, /*isMax=*/false);
+    Value high = extremum(b, loc, input, /*isMax=*/true);
     Type f32 = b.getF32Type(), ui8 = IntegerType::get(b.getContext(), 8, IntegerType::Unsigned);
     auto scalarOf = [&](Type t) { return RankedTensorType::get({}, t); };
-    SmallVector<Operand> limits{{range.getResult(0), f32}, {range.getResult(1), f32}};
+    SmallVector<Operand> limits{{low, f32}, {high, f32}};
     Value scale = createElementwise(
         b, loc, types(), limits, scalarOf(f32), [](OpBuilder &b, Location loc, ValueRange v) {
           Scalar s{b, loc, v, b.getF32Type()};
           Value span = s.select(s.eq(v[0], v[1]), s.num(1), s.sub(v[1], v[0]));
           return s.div(span, s.num(255));
         });
-    SmallVector<Operand> forZero{{range.getResult(0), f32}, {scale, f32}};
+    SmallVector<Operand> forZero{{low, f32}, {scale, f32}};
     Value point = createElementwise(
         b, loc, types(), forZero, scalarOf(ui8), [&](OpBuilder &b, Location loc, ValueRange v) {
           Scalar s{b, loc, v, b.getF32Type()};
@@ -276,6 +266,35 @@ struct DynamicQuantizePattern : OnnxPattern<onnx::DynamicQuantizeLinearOp> {
         });
     replaceOp(b, types(), op, {result, scale, point});
     return success();
+  }
+
+  /// The least or greatest of 0 and all elements (0-d). Rows first: their work is parallel, and can
+  /// join what computes the rows.
+  static Value extremum(OpBuilder &b, Location loc, Value input, bool isMax) {
+    auto reduce = [&](Value from, int64_t kept) {
+      int64_t rank = rankOf(from);
+      SmallVector<OpFoldResult> sizes = getDims(b, loc, from);
+      sizes.resize(kept);
+      Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+      Value init = filled(b, loc, sizes, zero);
+      AffineMap all = b.getMultiDimIdentityMap(rank);
+      SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::reduction);
+      std::fill_n(loops.begin(), kept, utils::IteratorType::parallel);
+      return linalg::GenericOp::create(
+                 b, loc, TypeRange{init.getType()}, from, ValueRange{init},
+                 ArrayRef<AffineMap>{all, AffineMap::get(rank, 0, all.getResults().take_front(kept), b.getContext())},
+                 loops,
+                 [&](OpBuilder &b, Location loc, ValueRange args) {
+                   Value v = isMax ? Value(arith::MaximumFOp::create(b, loc, args[0], args[1]))
+                                   : Value(arith::MinimumFOp::create(b, loc, args[0], args[1]));
+                   linalg::YieldOp::create(b, loc, v);
+                 })
+          .getResult(0);
+    };
+    int64_t rank = rankOf(input);
+    if (rank >= 2)
+      input = reduce(input, rank - 1);
+    return reduce(input, 0);
   }
 };
 

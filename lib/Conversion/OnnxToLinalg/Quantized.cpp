@@ -18,10 +18,15 @@ QuantizedOperand quantizedOperand(Value original, Value converted, Value origina
   QuantizedOperand q;
   q.tensor = converted;
   q.isUnsigned = onnxElem(original).isUnsignedInteger();
-  if (!originalZero || onnx::isNone(originalZero))
+  ElementsAttr values = getConstantElements(original);
+  if (values && values.getElementType() == onnxElem(original))
+    q.values = values;
+  if (!originalZero || onnx::isNone(originalZero)) {
+    q.zeroValues = {0};
     return q;
-  auto known = getConstantInts(originalZero);
-  if (known && llvm::all_of(*known, [](int64_t v) { return v == 0; }))
+  }
+  q.zeroValues = getConstantInts(originalZero);
+  if (q.zeroValues && llvm::all_of(*q.zeroValues, [](int64_t v) { return v == 0; }))
     return q;
   q.zero = convertedZero;
   q.zeroUnsigned = onnxElem(originalZero).isUnsignedInteger();
@@ -55,19 +60,28 @@ static Access sumOverLast(TensorBuilder &b, const QuantizedOperand &operand, Aff
   return {sum, b.map(loops - 1, kept)};
 }
 
+/// What zero points add to a product.
+struct Correction {
+  Access za, zb, rowSum, colSum;
+  Value count;           // summands of an element of the product
+  Access constant = {};  // replaces za, colSum and count
+};
+
 /// dot - zb * rowSum - za * colSum + count * za * zb, where the zero points exist.
 static Value applyZeroPoints(TensorBuilder &b, Value dot, const QuantizedOperand &lhs,
-                             const QuantizedOperand &rhs, Access za, Access zb, Access rowSum,
-                             Access colSum, Value count) {
+                             const QuantizedOperand &rhs, const Correction &given) {
   if (!lhs.zero && !rhs.zero)
     return dot;
   Type i32 = b.getI32Type();
   Sizes sizes = b.dims(dot);
   SmallVector<Access> ins{{dot, b.identity(sizes.size())}};
-  if (lhs.zero)
-    ins.append({za, colSum});
+  bool isConstant = given.constant.tensor != nullptr;
+  if (isConstant)
+    ins.push_back(given.constant);
+  else if (lhs.zero)
+    ins.append({given.za, given.colSum});
   if (rhs.zero)
-    ins.append({zb, rowSum});
+    ins.append({given.zb, given.rowSum});
   return b.parallel(sizes, i32, ins, [&](TensorBuilder &t, ValueRange args) {
     Value v = args[0], a, c;
     unsigned next = 1;
@@ -77,35 +91,70 @@ static Value applyZeroPoints(TensorBuilder &b, Value dot, const QuantizedOperand
       next += 2;
       return zero;
     };
-    if (lhs.zero)
+    if (isConstant)
+      v = t.addScalar(v, args[next++]);
+    else if (lhs.zero)
       a = term(lhs.zeroUnsigned);
     if (rhs.zero)
       c = term(rhs.zeroUnsigned);
     if (a && c)
-      v = t.addScalar(v, t.mulScalar(t.convert(count, i32), t.mulScalar(a, c)));
+      v = t.addScalar(v, t.mulScalar(t.convert(given.count, i32), t.mulScalar(a, c)));
     return v;
   });
 }
 
+static Value intTensor(TensorBuilder &b, ArrayRef<int32_t> values) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI32Type());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+}
+
+/// The part of the correction that follows from constants: sums of constant weights along `axis`,
+/// which the product has as loop `loop`, and with constant zero points all that they add up to.
+static void foldCorrection(TensorBuilder &b, Correction &c, const QuantizedOperand &x,
+                           const QuantizedOperand &weights, ArrayRef<int32_t> sums,
+                           AffineMap columns) {
+  std::optional<int64_t> count = getConstantIntValue(c.count);
+  const auto &za = x.zeroValues, &zb = weights.zeroValues;
+  if (!za || za->size() != 1 || !zb || !count ||
+      (zb->size() != 1 && zb->size() != sums.size())) {
+    c.colSum = {intTensor(b, sums), columns};
+    return;
+  }
+  SmallVector<int32_t> values;
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    int64_t zero = (*zb)[zb->size() == 1 ? 0 : i];
+    values.push_back(static_cast<int32_t>(*count * (*za)[0] * zero - (*za)[0] * sum));
+  }
+  c.constant = {intTensor(b, values), columns};
+}
+
 /// The product over loops whose last one sums; `rows` and `columns` are the loops that the
 /// per-row and per-column zero points follow.
-static Value integerProduct(TensorBuilder &b, const QuantizedOperand &lhs, AffineMap aMap,
-                            const QuantizedOperand &rhs, AffineMap bMap, AffineMap outMap,
+static Value integerProduct(TensorBuilder &b, QuantizedOperand lhs, AffineMap aMap,
+                            QuantizedOperand rhs, AffineMap bMap, AffineMap outMap,
                             ArrayRef<OpFoldResult> sizes, unsigned rows, unsigned columns,
                             OpFoldResult count) {
   Type i32 = b.getI32Type();
+  normalizeSigns(b, lhs, rhs);
   Value dot = b.contract(sizes, outMap, {lhs.tensor, aMap}, {rhs.tensor, bMap}, i32, i32,
                          lhs.isUnsigned, rhs.isUnsigned);
-  Access za, zb, rowSum, colSum;
+  Correction c;
+  c.count = b.index(count);
   if (lhs.zero) {
-    za = parameterAccess(b, lhs.zero, sizes, rows);
-    colSum = sumOverLast(b, rhs, bMap);
+    c.za = parameterAccess(b, lhs.zero, sizes, rows);
+    SmallVector<int32_t> sums;
+    if (rankOf(rhs.tensor) == 2 && bMap.isFunctionOfDim(columns))
+      sums = sumWeights(rhs, bMap.getResult(0) == b.getAffineDimExpr(columns) ? 0 : 1);
+    if (!sums.empty())
+      foldCorrection(b, c, lhs, rhs, sums, b.mapDims(sizes.size(), {columns}));
+    else
+      c.colSum = sumOverLast(b, rhs, bMap);
   }
   if (rhs.zero) {
-    zb = parameterAccess(b, rhs.zero, sizes, columns);
-    rowSum = sumOverLast(b, lhs, aMap);
+    c.zb = parameterAccess(b, rhs.zero, sizes, columns);
+    c.rowSum = sumOverLast(b, lhs, aMap);
   }
-  return applyZeroPoints(b, dot, lhs, rhs, za, zb, rowSum, colSum, b.index(count));
+  return applyZeroPoints(b, dot, lhs, rhs, c);
 }
 
 static bool isScalarLike(Value v) {
@@ -148,24 +197,31 @@ Value buildIntegerGemm(TensorBuilder &b, QuantizedOperand lhs, bool transA, Quan
 
 Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOperand w,
                               int64_t group, const Window &window) {
+  normalizeSigns(b, x, w);
   Type i32 = b.getI32Type(), i8 = getElementTypeOrSelf(x.tensor.getType());
   Value pad = x.zero ? b.extract(x.zero) : b.constant(i8, 0);
   ProductTypes types{i32, i32, w.isUnsigned, x.isUnsigned};
   Value dot = buildConvolution(b, x.tensor, w.tensor, group, window, pad, types);
   unsigned rank = 2 + window.rank();
   Sizes wSizes = b.dims(w.tensor);
-  Access zx, zw, windowSum, filterSum;
+  Correction c;
+  c.count = b.index(b.product(ArrayRef(wSizes).drop_front()));
   if (x.zero) {
-    zx = perAxisAccess(b, x.zero, b.dims(dot), 1);
-    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rank));
-    Value sum =
-        b.reduceAxes(w.tensor, axes, b.intConstant(i32, 0), [&](TensorBuilder &t, ValueRange args) {
-          return t.addScalar(args[1], t.convert(args[0], i32, w.isUnsigned));
-        });
-    filterSum = {sum, b.mapDims(rank, {1})};
+    c.za = perAxisAccess(b, x.zero, b.dims(dot), 1);
+    SmallVector<int32_t> sums = sumWeights(w, 0);
+    if (!sums.empty()) {
+      foldCorrection(b, c, x, w, sums, b.mapDims(rank, {1}));
+    } else {
+      SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, rank));
+      Value sum = b.reduceAxes(
+          w.tensor, axes, b.intConstant(i32, 0), [&](TensorBuilder &t, ValueRange args) {
+            return t.addScalar(args[1], t.convert(args[0], i32, w.isUnsigned));
+          });
+      c.colSum = {sum, b.mapDims(rank, {1})};
+    }
   }
   if (w.zero) {
-    zw = perAxisAccess(b, w.zero, b.dims(dot), 1);
+    c.zb = perAxisAccess(b, w.zero, b.dims(dot), 1);
     // The sum of a window is a convolution with ones.
     Sizes ones = wSizes;
     SmallVector<AffineExpr> exprs;
@@ -178,10 +234,9 @@ Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOpe
     types.aUnsigned = false;
     Value sum = buildConvolution(b, x.tensor, b.filled(ones, b.intConstant(i8, 1)), group, window,
                                  pad, types);
-    windowSum = {sum, b.map(rank, exprs)};
+    c.rowSum = {sum, b.map(rank, exprs)};
   }
-  Value count = b.index(b.product(ArrayRef(wSizes).drop_front()));
-  return applyZeroPoints(b, dot, x, w, zx, zw, windowSum, filterSum, count);
+  return applyZeroPoints(b, dot, x, w, c);
 }
 
 Value quantizeScalar(TensorBuilder &t, Value v, Value scale, Value zero, Type onnxElem) {

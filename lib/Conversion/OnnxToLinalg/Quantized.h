@@ -18,10 +18,27 @@ struct QuantizedOperand {
   bool isUnsigned = false;
   mlir::Value zero; // 0-d, one element, per row or column; null if it is zero
   bool zeroUnsigned = false;
+  mlir::ElementsAttr values = {}; // of `tensor` where it is constant
+  std::optional<llvm::SmallVector<int64_t>> zeroValues = {}; // where constant; {0} where absent
 };
 /// From an operator's operands; a constant zero point of zero counts as none.
 QuantizedOperand quantizedOperand(mlir::Value original, mlir::Value converted,
                                   mlir::Value originalZero, mlir::Value convertedZero);
+
+/// Constant weights become signed and the operand they meet unsigned, both by moving values and zero
+/// point by 128: machines multiply bytes of these kinds.
+void normalizeSigns(TensorBuilder &b, QuantizedOperand &x, QuantizedOperand &weights);
+/// Sums of constant weights, as stored, over all axes but `axis`; empty if they are not constant.
+llvm::SmallVector<int32_t> sumWeights(const QuantizedOperand &weights, int64_t axis);
+/// Constant weights as bytes; false if their data is not there.
+bool readWeights(mlir::ElementsAttr values, llvm::SmallVectorImpl<int8_t> &bytes);
+/// Columns [from, from + width) of matrix `index` of constant weights [matrices, K, columns]; null
+/// where their data is not there.
+mlir::ElementsAttr sliceWeights(mlir::ElementsAttr values, int64_t index, int64_t from,
+                                int64_t width);
+/// A constant tensor of bytes.
+mlir::ElementsAttr makeWeights(llvm::ArrayRef<int64_t> shape, mlir::Type elem,
+                               llvm::ArrayRef<int8_t> bytes);
 
 /// numpy.matmul of the values less their zero points, in i32. Zero points of the left side are
 /// per row, of the right side per column.
@@ -33,6 +50,10 @@ mlir::Value buildIntegerGemm(TensorBuilder &b, QuantizedOperand lhs, bool transA
 /// Convolution in i32; w's zero points are per filter. Padding has x's zero point.
 mlir::Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOperand w,
                                     int64_t group, const Window &window);
+
+/// The factor x * w / y of a requantization in f32, one number or one for each column, where all of
+/// them are constants of the program; null otherwise.
+mlir::Value requantScale(TensorBuilder &b, mlir::Value x, mlir::Value w, mlir::Value y);
 
 /// Inside a body: round(v / scale) + zero, saturated to the range of the integer type
 /// `onnxElem`, in its storage type.

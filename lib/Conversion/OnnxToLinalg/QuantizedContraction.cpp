@@ -47,17 +47,24 @@ struct QLinearMatMulLowering : OnnxPattern<onnx::QLinearMatMulOp> {
     Sizes sizes = b.dims(dot);
     unsigned rank = sizes.size(), last = rank ? rank - 1 : 0;
     unsigned rows = rankOf(rhs.tensor) > 1 && last > 0 ? last - 1 : last;
-    Value y = b.parallel(sizes, getElementTypeOrSelf(type),
-                         {{dot, b.identity(rank)},
-                          parameterAccess(b, adaptor.getAScale(), sizes, rows),
-                          parameterAccess(b, adaptor.getBScale(), sizes, last),
-                          parameterAccess(b, adaptor.getYScale(), sizes, last),
-                          parameterAccess(b, adaptor.getYZeroPoint(), sizes, last)},
+    SmallVector<Access> ins{{dot, b.identity(rank)},
+                            parameterAccess(b, adaptor.getYZeroPoint(), sizes, last)};
+    Value factor = rank ? requantScale(b, op.getAScale(), op.getBScale(), op.getYScale()) : Value();
+    if (factor)
+      ins.push_back(perAxisAccess(b, factor, sizes, last));
+    else
+      ins.append({parameterAccess(b, adaptor.getAScale(), sizes, rows),
+                  parameterAccess(b, adaptor.getBScale(), sizes, last),
+                  parameterAccess(b, adaptor.getYScale(), sizes, last)});
+    Value y = b.parallel(sizes, getElementTypeOrSelf(type), ins,
                          [&](TensorBuilder &t, ValueRange args) {
-                           Value s = t.mulScalar(t.convert(args[1], f32), t.convert(args[2], f32));
-                           s = t.divScalar(s, t.convert(args[3], f32));
+                           Value s = args[2];
+                           if (!factor) {
+                             s = t.mulScalar(t.convert(s, f32), t.convert(args[3], f32));
+                             s = t.divScalar(s, t.convert(args[4], f32));
+                           }
                            Value v = t.mulScalar(t.convert(args[0], f32), s);
-                           return quantizeScalar(t, v, {}, args[4], yElem);
+                           return quantizeScalar(t, v, {}, args[1], yElem);
                          });
     replaceOp(rewriter, types(), op, {y});
     return success();
@@ -159,18 +166,25 @@ struct QLinearConvLowering : OnnxPattern<onnx::QLinearConvOp> {
     Sizes sizes = b.dims(dot);
     unsigned rank = sizes.size();
     SmallVector<Access> ins{{dot, b.identity(rank)},
-                            perAxisAccess(b, adaptor.getXScale(), sizes, 1),
-                            perAxisAccess(b, adaptor.getWScale(), sizes, 1),
-                            perAxisAccess(b, adaptor.getYScale(), sizes, 1),
                             perAxisAccess(b, adaptor.getYZeroPoint(), sizes, 1)};
     if (biased)
       ins.push_back({adaptor.getB(), b.mapDims(rank, {1})});
+    unsigned scaleAt = ins.size();
+    Value factor = requantScale(b, op.getXScale(), op.getWScale(), op.getYScale());
+    if (factor)
+      ins.push_back(perAxisAccess(b, factor, sizes, 1));
+    else
+      ins.append({perAxisAccess(b, adaptor.getXScale(), sizes, 1),
+                  perAxisAccess(b, adaptor.getWScale(), sizes, 1),
+                  perAxisAccess(b, adaptor.getYScale(), sizes, 1)});
     Value y = b.parallel(sizes, ScalarCodec(yElem).storageType(), ins,
                          [&](TensorBuilder &t, ValueRange args) {
-                           Value v = biased ? t.addScalar(args[0], args[5]) : args[0];
-                           Value s = t.divScalar(t.mulScalar(args[1], args[2]), args[3]);
+                           Value v = biased ? t.addScalar(args[0], args[2]) : args[0];
+                           Value s = args[scaleAt];
+                           if (!factor)
+                             s = t.divScalar(t.mulScalar(s, args[scaleAt + 1]), args[scaleAt + 2]);
                            v = t.mulScalar(t.convert(v, f32), s);
-                           return quantizeScalar(t, v, {}, args[4], yElem);
+                           return quantizeScalar(t, v, {}, args[1], yElem);
                          });
     replaceOp(rewriter, types(), op, {y});
     return success();

@@ -182,16 +182,17 @@ VectorTarget describeVectors(const TargetSpec &target) {
   initializeTargets();
   llvm::Triple triple(target.triple);
   if (triple.isAArch64())
-    return {128, 32};
+    return {128, 32, ByteProducts::Portable};
   std::string error;
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
   std::unique_ptr<llvm::MCSubtargetInfo> info(
       found ? found->createMCSubtargetInfo(triple, target.cpu, target.features) : nullptr);
-  if (info && info->checkFeatures("+avx512f,+avx512vl,+avx512bw"))
-    return {512, 32};
-  if (info && info->checkFeatures("+avx2"))
-    return {256, 16};
-  return {128, 16};
+  auto has = [&](StringRef features) { return info && info->checkFeatures(features.str()); };
+  if (has("+avx512f,+avx512vl,+avx512bw"))
+    return {512, 32, has("+avx512vnni") ? ByteProducts::Quads : ByteProducts::Pairs};
+  if (has("+avx2"))
+    return {256, 16, has("+avxvnni") ? ByteProducts::Quads : ByteProducts::Pairs};
+  return {128, 16, ByteProducts::Pairs};
 }
 
 SmallVector<CpuFeature> requiredFeatures(const TargetSpec &target) {

@@ -6,16 +6,25 @@
 #define ONNXC_CODEGEN_CPU_LOOPEMITTER_H
 
 #include "onnxc/Codegen/CPU/LoopFusion.h"
+#include "onnxc/Codegen/CPU/WeightStream.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace onnxc {
 
+/// How a machine multiplies vectors of bytes.
+enum class ByteProducts {
+  Portable, ///< by 32-bit lanes
+  Pairs,    ///< x86: sums of two 16-bit products (vpmaddwd)
+  Quads,    ///< x86: sums of four products of bytes (vpdpbusd)
+};
+
 /// What the emitter needs to know of the machine.
 struct VectorTarget {
   unsigned vectorBits = 512;  ///< width of the registers to use
   unsigned numRegisters = 32; ///< vector registers
+  ByteProducts byteProducts = ByteProducts::Portable;
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].
@@ -40,6 +49,8 @@ struct LoopSchedule {
   /// The loops outside the tile, outermost first; empty: in the operation's order.
   llvm::SmallVector<unsigned> order;
   std::optional<PanelProduct> product;
+  /// A convolution's weights that are fetched ahead.
+  std::optional<WeightStream> stream;
   /// A second dimension of the tile, as many iterations as a vector has lanes: operands that are
   /// contiguous along it and not along the vector dimension are transposed in registers.
   std::optional<unsigned> turnDim;

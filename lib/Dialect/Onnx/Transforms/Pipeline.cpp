@@ -16,6 +16,7 @@ void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
   if (options.optimize) {
     // 3. Exporters' patterns back to operators, before anything is expanded.
     pm.addNestedPass<func::FuncOp>(createOnnxRecognizeOperators());
+    pm.addNestedPass<func::FuncOp>(createOnnxRecognizeQuantized());
     pm.addPass(createOnnxFuseConvBatchNorm());
     pm.addNestedPass<func::FuncOp>(createCSEPass());
   }

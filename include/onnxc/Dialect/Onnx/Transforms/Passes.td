@@ -66,6 +66,18 @@ def OnnxRecognizeOperators : Pass<"onnx-recognize-operators", "::mlir::func::Fun
   let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
 }
 
+def OnnxRecognizeQuantized : Pass<"onnx-recognize-quantized", "::mlir::func::FuncOp"> {
+  let summary = "Find operators on integers between DequantizeLinear and QuantizeLinear";
+  let description = [{
+    DequantizeLinear, Conv, QuantizeLinear becomes QLinearConv; MatMul, Gemm and GlobalAveragePool
+    likewise. A MatMul that is not quantized again becomes MatMulInteger with a factor. What only
+    moves elements (Reshape, MaxPool, ...) moves integers. Relu and Clip go where saturation does
+    the same. Sums of products are then exact, and a bias must have the scale of the products that it is added to.
+    Signed activations become unsigned ones first, with a zero point moved by 128.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
 def OnnxExpandFunctions : Pass<"onnx-expand-functions", "::mlir::func::FuncOp"> {
   let summary = "Replace operators by their ONNX function bodies";
   let description = [{
