@@ -45,8 +45,17 @@ struct DistributeLoops : impl::DistributeLoopsPassBase<DistributeLoops> {
       rewriter.eraseOp(copy);
     }
     for (linalg::LinalgOp op : ops)
-      if (op.hasPureBufferSemantics())
+      if (op.hasPureBufferSemantics() && op.getNumReductionLoops() == 0 && !startsReduction(op))
         distribute(rewriter, op);
+  }
+
+  /// A fill that the loop nest of a reduction takes in.
+  static bool startsReduction(linalg::LinalgOp op) {
+    auto fill = dyn_cast<linalg::FillOp>(op.getOperation());
+    return fill && llvm::any_of(fill.getOutputs()[0].getUsers(), [](Operation *user) {
+             auto reduction = dyn_cast<linalg::LinalgOp>(user);
+             return reduction && reduction.getNumReductionLoops() > 0;
+           });
   }
 
   /// Splits the outermost parallel loops until there are enough parts.
