@@ -33,6 +33,17 @@ def PackWeightsPass : Pass<"onnxc-pack-weights", "::mlir::func::FuncOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def TurnOperandsPass : Pass<"onnxc-turn-operands", "::mlir::func::FuncOp"> {
+  let summary = "Lays out computed right sides of products: columns inside, rows apart";
+  let description = [{
+    A product of two computed tensors reads its right side through a copy [K, N] where it has rows enough and
+    the tensor is [N, K] (keys of attention, Gemm's transB), or its rows are a multiple of 1 KiB apart and so
+    throw each other out of the first-level cache (values of attention). Single rows, and rows of unknown number
+    against a cache that Concat put together, read it as it is.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def PackIntegerWeightsPass : Pass<"onnxc-pack-integer-weights", "::mlir::func::FuncOp"> {
   let summary = "Lays out constant 8-bit weights for dot product instructions";
   let description = [{
@@ -55,6 +66,16 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
+}
+
+def StaggerRowsPass : Pass<"onnxc-stagger-rows", "::mlir::func::FuncOp"> {
+  let summary = "Keeps rows of a product's computed right side from colliding in the cache";
+  let description = [{
+    Where the rows of a right side [K, N] that elementwise work writes would lie a multiple of 1 KiB (or an unknown
+    number of bytes) apart, the buffer gets rows that are 16 elements longer; the product reads a slice of it.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::bufferization::BufferizationDialect"];
 }
 
 def WinogradPass : Pass<"onnxc-winograd", "::mlir::func::FuncOp"> {

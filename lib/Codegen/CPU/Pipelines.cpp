@@ -37,9 +37,11 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 4. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackIntegerWeightsPass());
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
+  pm.addNestedPass<func::FuncOp>(createTurnOperandsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createStaggerRowsPass());
   pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
   // 5. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;

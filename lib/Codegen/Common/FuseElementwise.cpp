@@ -1,5 +1,6 @@
 // onnxc-fuse-elementwise: see Passes.td. Fusion itself is upstream's; what is decided here is
 // when a producer may be computed again.
+#include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
 
 namespace onnxc {
@@ -19,6 +20,34 @@ bool isCheap(linalg::GenericOp op) {
   return op.getNumDpsInputs() <= 1;
 }
 
+/// The producer is the copy that gives a product its columns next to each other, or its rows
+/// at a distance that the cache likes better.
+bool movesColumnsOut(OpOperand *operand, linalg::GenericOp producer) {
+  auto consumer = cast<linalg::LinalgOp>(operand->getOwner());
+  AffineMap map = consumer.getMatchingIndexingMap(operand);
+  AffineMap out = consumer.getMatchingIndexingMap(consumer.getDpsInitOperand(0));
+  if (map.getNumResults() == 0 || out.getNumResults() == 0 ||
+      map.getResults().back() != out.getResults().back())
+    return false;
+  AffineMap from = producer.getIndexingMapsArray().front(),
+            to = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+  if (producer.getNumDpsInputs() != 1 || from.getNumResults() < 2 || to.getNumResults() < 2 ||
+      !from.isProjectedPermutation() || !to.isProjectedPermutation() ||
+      !wantsColumnsInside(consumer, *operand))
+    return false;
+  if (from.getResults().back() != to.getResults().back())
+    return true;
+  std::optional<unsigned> depth = from.getResultPosition(to.getResult(to.getNumResults() - 2));
+  if (!depth || *depth + 2 == from.getNumResults())
+    return false;
+  auto type = cast<ShapedType>(producer.getDpsInputs()[0].getType());
+  int64_t distance = type.getElementTypeBitWidth() / 8;
+  for (int64_t size : type.getShape().drop_front(*depth + 1))
+    distance = ShapedType::isDynamic(size) || ShapedType::isDynamic(distance) ? ShapedType::kDynamic
+                                                                              : distance * size;
+  return collidesInCache(distance);
+}
+
 bool shouldFuse(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
@@ -33,6 +62,8 @@ bool shouldFuse(OpOperand *operand) {
   // A reduction reads its operand more than once when some parallel loop does not
   // move with it: then the producer's work would be repeated.
   if (consumer.getNumReductionLoops() > 0) {
+    if (movesColumnsOut(operand, producer))
+      return false;
     if (isCheap(producer) && producer->hasOneUse())
       return consumer.getMatchingIndexingMap(operand).getNumResults() > 0 &&
              consumer.getMatchingIndexingMap(operand).isProjectedPermutation();

@@ -130,13 +130,22 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     AffineMap otherMap = c.op.getMatchingIndexingMap(other);
     bool alongDepth = c.shared && columns < kFewColumns && otherMap.getNumResults() > 0 &&
                       c.op.getStaticLoopRanges()[c.depth.back()] >= kVectorDepth &&
-                      otherMap.getResults().back() == getDim(c.depth.back());
+                      isContiguousAlong(otherMap, c.depth.back());
     if (alongDepth)
       order.push_back(c.column);
     order.append(c.depth);
     if (!alongDepth)
       order.push_back(c.column);
     reorder(rewriter, c, map, order);
+  }
+
+  /// The last result moves by one with the loop (it may slide with others, too), the rest does not.
+  static bool isContiguousAlong(AffineMap map, unsigned dim) {
+    for (AffineExpr expr : map.getResults().drop_back())
+      if (expr.isFunctionOfDim(dim))
+        return false;
+    AffineExpr last = map.getResults().back(), d = getAffineDimExpr(dim, map.getContext());
+    return simplifyAffineExpr(last.replace(d, d + 1) - last, map.getNumDims(), 0) == 1;
   }
 
   AffineExpr getDim(unsigned dim) { return getAffineDimExpr(dim, &getContext()); }

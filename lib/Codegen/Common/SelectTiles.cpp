@@ -44,6 +44,7 @@ bool isContraction(linalg::LinalgOp op) {
 /// A group: the root first. For each member, the root's loop that each of its loops follows, or -1.
 struct Group {
   SmallVector<linalg::LinalgOp> members;
+  linalg::LinalgOp attention; ///< the product with values, where the scores are in the group
   DenseMap<Operation *, SmallVector<int>> ties;
 };
 
@@ -88,12 +89,16 @@ private:
       return isa<linalg::FillOp>(member) ? std::numeric_limits<int64_t>::max()
                                          : llvm::count_if(group.ties[member], [](int t) { return t >= 0; });
     };
+    // Of attention the last ones go first: the others need them less.
     linalg::LinalgOp worst = group.members.back();
-    for (linalg::LinalgOp member : llvm::drop_begin(llvm::reverse(group.members)))
-      if (member != group.members.front() && followed(member) < followed(worst))
-        worst = member;
+    if (!group.attention)
+      for (linalg::LinalgOp member : llvm::drop_begin(llvm::reverse(group.members)))
+        if (member != group.members.front() && followed(member) < followed(worst))
+          worst = member;
     auto drop = [&](linalg::LinalgOp member) {
       group.ties.erase(member);
+      if (member == group.attention)
+        group.attention = nullptr;
       llvm::erase(group.members, member);
     };
     drop(worst);
@@ -139,16 +144,18 @@ private:
       return false;
     bool isInit = consumer.isDpsInit(&operand);
     // Operands of products are packed and read many times over: they stay whole.
-    if (isContraction(consumer) && !isInit)
+    bool attends = !group.attention && takesAttentionRows(consumer, operand);
+    if (isContraction(consumer) && !isInit && !attends)
       return false;
-    // One contraction a group: its register tiles decide the tile.
-    if (isContraction(producer))
-      for (linalg::LinalgOp member : group.members)
-        if (isContraction(member))
-          return false;
+    // One contraction a group: its register tiles decide the tile. Attention has two.
+    if (isContraction(producer) &&
+        llvm::count_if(group.members, isContraction) > (group.attention ? 1 : 0))
+      return false;
     for (Operation *user : producer->getUsers())
       if (!group.ties.count(user))
         return false;
+    if (attends)
+      group.attention = consumer;
     return true;
   }
 
@@ -211,7 +218,9 @@ private:
         if (!isa<linalg::FillOp>(member) && !llvm::is_contained(group.ties[member], int(dim)))
           tileable[dim] = false;
     }
-    if (contraction)
+    if (group.attention)
+      chooseAttentionTiles(group.attention, group.ties[group.attention], sizes, tileable, tiles);
+    else if (contraction)
       tileContraction(root, group, contraction, sizes, tileable, tiles);
     else
       tileRows(root, group, sizes, tileable, tiles);

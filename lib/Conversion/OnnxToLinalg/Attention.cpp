@@ -311,14 +311,18 @@ private:
           Value shift = arith::SelectOp::create(t, none, t.constant(acc, 0), args[1]);
           return math::ExpOp::create(t, t.subScalar(args[0], shift));
         });
-    Value sum = rowSum(b, powers, axis, acc);
-    return b.parallel(
-        all, acc, {{powers, id}, {sum, row}}, [&](TensorBuilder &t, ValueRange args) -> Value {
-          Value none =
-              arith::CmpFOp::create(t, arith::CmpFPredicate::OEQ, args[1], t.constant(acc, 0));
-          Value s = arith::SelectOp::create(t, none, t.constant(acc, 1), args[1]);
-          return t.divScalar(args[0], s);
-        });
+    // One division a row.
+    Value share = b.unary(rowSum(b, powers, axis, acc), acc,
+                          [&](TensorBuilder &t, ValueRange args) -> Value {
+                            Value none = arith::CmpFOp::create(t, arith::CmpFPredicate::OEQ,
+                                                               args[0], t.constant(acc, 0));
+                            Value s = arith::SelectOp::create(t, none, t.constant(acc, 1), args[0]);
+                            return t.divScalar(t.constant(acc, 1), s);
+                          });
+    return b.parallel(all, acc, {{powers, id}, {share, row}},
+                      [&](TensorBuilder &t, ValueRange args) -> Value {
+                        return t.mulScalar(args[0], args[1]);
+                      });
   }
 
   Value mergeOutput(Value y) {

@@ -17,8 +17,9 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-/// Fewer channels than this are read together with the taps along a row, as one stream.
-constexpr int64_t kFewChannels = 8;
+/// Fewer channels than this are read together with the taps along a row, as one stream. So are those of
+/// fewer filters than fill a vector, whose sums run along that stream.
+constexpr int64_t kFewChannels = 8, kFewFilters = 8;
 
 /// {lead..., [from, from + count), trailing...} with the given range as one group.
 SmallVector<ReassociationIndices> groupRange(int64_t from, int64_t count, int64_t rank) {
@@ -66,9 +67,12 @@ public:
     if (llvm::all_of(window.kernel, [](OpFoldResult k) { return isConstantIntValue(k, 1); }))
       return pointwise();
     std::optional<int64_t> taps = getConstantIntValue(window.kernel.back());
-    if (taps && *taps > 1 && window.dilations.back() == 1 && !wType.isDynamicDim(1) &&
-        wType.getDimSize(1) < kFewChannels && !ShapedType::isDynamic(lastSize()))
-      return fewChannels(wType.getDimSize(1), *taps);
+    int64_t filters = wType.getDimSize(0), channels = wType.getDimSize(1);
+    bool few = channels < kFewChannels ||
+               (!ShapedType::isDynamic(filters) && filters < kFewFilters);
+    if (taps && *taps > 1 && window.dilations.back() == 1 && !ShapedType::isDynamic(channels) &&
+        few && !ShapedType::isDynamic(lastSize()))
+      return fewChannels(channels, *taps);
     return direct();
   }
 

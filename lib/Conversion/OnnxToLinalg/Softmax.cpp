@@ -35,10 +35,13 @@ Value buildSoftmax(TensorBuilder &b, Value x, int64_t axis, Type acc, Type elem)
                               Value v = t.convert(args[0], acc);
                               return math::ExpOp::create(t, t.subScalar(v, args[1]));
                             });
-  Value sum = rowSum(b, powers, axis, acc);
-  return b.parallel(sizes, elem, {{powers, b.identity(rank)}, {sum, b.dropAxes(rank, {axis})}},
+  // One division a row.
+  Value share = b.unary(rowSum(b, powers, axis, acc), acc, [&](TensorBuilder &t, ValueRange args) {
+    return t.divScalar(t.constant(acc, 1), args[0]);
+  });
+  return b.parallel(sizes, elem, {{powers, b.identity(rank)}, {share, b.dropAxes(rank, {axis})}},
                     [&](TensorBuilder &t, ValueRange args) {
-                      return t.convert(t.divScalar(args[0], args[1]), elem);
+                      return t.convert(t.mulScalar(args[0], args[1]), elem);
                     });
 }
 

@@ -127,3 +127,53 @@ func.func @tables(%x: tensor<64x512x8xf32>, %t: tensor<512xf32>, %r: tensor<64xf
   } -> tensor<64x512xf32>
   return %y : tensor<64x512xf32>
 }
+
+#q = affine_map<(h, m, n, k) -> (h, m, k)>
+#k = affine_map<(h, m, n, k) -> (h, k, n)>
+#s = affine_map<(h, m, n, k) -> (h, m, n)>
+#e = affine_map<(h, m, n) -> (h, m, n)>
+#r = affine_map<(h, m, n) -> (h, m)>
+
+// Attention: scores, their row maxima, powers and the product with the values are one group, tiled by
+// head and block of rows.
+// CHECK-LABEL: @attention
+// CHECK-COUNT-4: onnxc.group = [[G:[0-9]+]] : index
+// CHECK: onnxc.group = [[G]] : index, onnxc.tile_sizes = array<i64: 1, 64, 0, 0>
+func.func @attention(%q: tensor<4x128x64xf32>, %k: tensor<4x64x256xf32>, %v: tensor<4x256x64xf32>) -> tensor<4x128x64xf32> {
+  %z = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %se = tensor.empty() : tensor<4x128x256xf32>
+  %sf = linalg.fill ins(%z : f32) outs(%se : tensor<4x128x256xf32>) -> tensor<4x128x256xf32>
+  %scores = linalg.generic {indexing_maps = [#q, #k, #s], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<4x128x64xf32>, tensor<4x64x256xf32>) outs(%sf : tensor<4x128x256xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %u = arith.addf %c, %p : f32
+    linalg.yield %u : f32
+  } -> tensor<4x128x256xf32>
+  %me = tensor.empty() : tensor<4x128xf32>
+  %mf = linalg.fill ins(%low : f32) outs(%me : tensor<4x128xf32>) -> tensor<4x128xf32>
+  %top = linalg.generic {indexing_maps = [#e, #r], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%scores : tensor<4x128x256xf32>) outs(%mf : tensor<4x128xf32>) {
+  ^bb0(%a: f32, %c: f32):
+    %u = arith.maximumf %c, %a : f32
+    linalg.yield %u : f32
+  } -> tensor<4x128xf32>
+  %powers = linalg.generic {indexing_maps = [#e, #r, #e], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%scores, %top : tensor<4x128x256xf32>, tensor<4x128xf32>) outs(%se : tensor<4x128x256xf32>) {
+  ^bb0(%a: f32, %m: f32, %c: f32):
+    %d = arith.subf %a, %m : f32
+    %u = math.exp %d : f32
+    linalg.yield %u : f32
+  } -> tensor<4x128x256xf32>
+  %ye = tensor.empty() : tensor<4x128x64xf32>
+  %yf = linalg.fill ins(%z : f32) outs(%ye : tensor<4x128x64xf32>) -> tensor<4x128x64xf32>
+  %y = linalg.generic {indexing_maps = [#q, #k, #s], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%powers, %v : tensor<4x128x256xf32>, tensor<4x256x64xf32>) outs(%yf : tensor<4x128x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %u = arith.addf %c, %p : f32
+    linalg.yield %u : f32
+  } -> tensor<4x128x64xf32>
+  return %y : tensor<4x128x64xf32>
+}

@@ -52,6 +52,16 @@ func.func @fewChannels(%x: tensor<1x3x9x9xf32>, %w: tensor<8x3x3x3xf32>) -> tens
   return %0 : tensor<1x8x5x5xf32>
 }
 
+// The same for few filters, whose sums run along that stream.
+// CHECK-LABEL: func.func @fewFilters
+// CHECK: tensor.collapse_shape {{.*}} into tensor<1x9x144xf32>
+func.func @fewFilters(%x: tensor<1x16x9x9xf32>, %w: tensor<2x16x3x3xf32>) -> tensor<1x2x7x7xf32> {
+  %none = onnx.None
+  %0 = onnx.Conv(%x, %w, %none)
+    : (tensor<1x16x9x9xf32>, tensor<2x16x3x3xf32>, none) -> tensor<1x2x7x7xf32>
+  return %0 : tensor<1x2x7x7xf32>
+}
+
 // CHECK-LABEL: func.func @grouped
 // CHECK: tensor.expand_shape {{.*}} into tensor<1x9x9x2x8xf32>
 // CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<1x7x7x2x4xf32>)

@@ -1,4 +1,4 @@
-// Tiles of matrix products whose right side lies in panels.
+// What is known of matrix products on tensors, and the tiles of groups around them.
 #ifndef ONNXC_CODEGEN_COMMON_PRODUCTTILES_H
 #define ONNXC_CODEGEN_COMMON_PRODUCTTILES_H
 
@@ -12,6 +12,25 @@ namespace onnxc {
 bool choosePanelTiles(mlir::linalg::LinalgOp product, llvm::ArrayRef<int> ties,
                       llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<bool> tileable,
                       llvm::SmallVectorImpl<int64_t> &tiles);
+
+/// Attention's second product: `operand`, its rows, is elementwise work and reductions along rows of
+/// another product's result, and both products are with computed tensors. Then rows of the
+/// first are needed by the same rows of the second only.
+bool takesAttentionRows(mlir::linalg::LinalgOp product, mlir::OpOperand &operand);
+
+/// The tiles of a group around attention's second product: one head, and as many rows as leave
+/// their part of the scores in the cache.
+void chooseAttentionTiles(mlir::linalg::LinalgOp product, llvm::ArrayRef<int> ties,
+                          llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<bool> tileable,
+                          llvm::SmallVectorImpl<int64_t> &tiles);
+
+/// Whether the columns of a product's right side should lie next to each other in memory, at the
+/// price of a copy of it: `operand` moves with the columns, and there are rows enough.
+bool wantsColumnsInside(mlir::linalg::LinalgOp product, mlir::OpOperand &operand);
+
+/// Rows of so many bytes after one another share few sets of the first-level cache, and throw each
+/// other out. Unknown distances may be such.
+bool collidesInCache(int64_t bytes);
 
 } // namespace onnxc
 
