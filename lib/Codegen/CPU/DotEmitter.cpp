@@ -11,6 +11,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
@@ -78,8 +79,9 @@ std::optional<PackedDot> matchPackedDot(linalg::LinalgOp op) {
 
 class Emitter {
 public:
-  Emitter(RewriterBase &b, linalg::LinalgOp op, const PackedDot &dot, const VectorTarget &target)
-      : b(b), op(op), loc(op.getLoc()), dot(dot), target(target),
+  Emitter(RewriterBase &b, linalg::LinalgOp op, const PackedDot &dot, const VectorTarget &target,
+          const LoopFusion &fusion)
+      : b(b), op(op), loc(op.getLoc()), dot(dot), target(target), fusion(fusion),
         iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()) {}
 
   void run() {
@@ -87,7 +89,8 @@ public:
       sizes.push_back(range.size);
     base.assign(numLoops, index(0));
     collapseWeights();
-    takeFill();
+    if (fusion.fill)
+      start = fusion.fill->getOperand(0);
 
     SmallVector<unsigned> order;
     AffineMap w = op.getMatchingIndexingMap(dot.weights);
@@ -132,20 +135,6 @@ private:
       groups.push_back({dim});
     groups.back().push_back(rank - 1);
     weights = memref::CollapseShapeOp::create(b, loc, weights, groups);
-  }
-
-  /// A fill of the result right before becomes the accumulators' first value.
-  void takeFill() {
-    Value out = op.getDpsInits()[0];
-    for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
-      if (auto fill = dyn_cast<linalg::FillOp>(before); fill && fill.getOutputs()[0] == out) {
-        start = fill.getInputs()[0];
-        b.eraseOp(fill);
-        return;
-      }
-      if (!isMemoryEffectFree(before))
-        return;
-    }
   }
 
   // ---- outer loops ----
@@ -253,8 +242,90 @@ private:
       }
     }
     SmallVector<Value> sums = emitSums(reductions, accumulators, height, vectors);
-    for (auto [sum, place] : llvm::zip(sums, places))
-      vector::StoreOp::create(b, loc, sum, out, place);
+    if (fusion.storesResult)
+      for (auto [sum, place] : llvm::zip(sums, places))
+        vector::StoreOp::create(b, loc, sum, out, place);
+    if (fusion.epilogues.empty())
+      return;
+    // What does not move with the rows (a bias, scales) is loaded once.
+    ParameterCache loaded;
+    for (int64_t row = 0; row < height; ++row)
+      for (int64_t i = 0, at = 0, e = vectors.size(); i < e; at += vectors[i++])
+        emitEpilogues(sums[row * e + i], row, at, vectors[i], loaded);
+  }
+
+  using ParameterCache = DenseMap<std::pair<OpOperand *, int64_t>, Value>;
+
+  /// The elementwise work that follows, on a vector of sums in a register.
+  void emitEpilogues(Value sum, int64_t row, int64_t column, int64_t lanes,
+                     ParameterCache &loaded) {
+    DenseMap<Value, Value> held; // elements of memrefs that are in registers
+    held[op.getDpsInits()[0]] = sum;
+    for (const Epilogue &epilogue : fusion.epilogues) {
+      linalg::GenericOp generic = epilogue.op;
+      Block &block = generic.getRegion().front();
+      IRMapping mapping;
+      for (OpOperand &operand : generic->getOpOperands()) {
+        BlockArgument argument = block.getArgument(operand.getOperandNumber());
+        if (argument.use_empty())
+          continue;
+        Value value = held.lookup(operand.get());
+        if (!value) {
+          AffineMap map = epilogue.maps[operand.getOperandNumber()];
+          Value fresh;
+          Value &once = rows && map.isFunctionOfDim(*rows) ? fresh : loaded[{&operand, column}];
+          if (!once)
+            once = loadParameter(operand.get(), map, row, column, lanes);
+          value = once;
+        }
+        mapping.map(argument, value);
+      }
+      for (Operation &inner : block.without_terminator())
+        cloneOnVectors(inner, mapping, lanes);
+      for (auto [i, yielded] : llvm::enumerate(block.getTerminator()->getOperands())) {
+        OpOperand &init = *generic.getDpsInitOperand(i);
+        Value value = onVector(mapping.lookupOrDefault(yielded), lanes);
+        vector::StoreOp::create(b, loc, value, init.get(),
+                                indices(epilogue.maps[init.getOperandNumber()], row, column));
+        held[init.get()] = value;
+      }
+    }
+  }
+
+  Value loadParameter(Value source, AffineMap map, int64_t row, int64_t column, int64_t lanes) {
+    auto type = dyn_cast<MemRefType>(source.getType());
+    if (!type)
+      return source;
+    SmallVector<Value> place = indices(map, row, column);
+    if (!map.isFunctionOfDim(dot.column))
+      return memref::LoadOp::create(b, loc, source, place);
+    return vector::LoadOp::create(b, loc, VectorType::get(lanes, type.getElementType()), source,
+                                  place);
+  }
+
+  Value onVector(Value value, int64_t lanes) {
+    if (isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(b, loc, VectorType::get(lanes, value.getType()), value);
+  }
+
+  void cloneOnVectors(Operation &inner, IRMapping &mapping, int64_t lanes) {
+    if (llvm::none_of(inner.getOperands(), [&](Value operand) {
+          return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+        })) {
+      b.clone(inner, mapping);
+      return;
+    }
+    SmallVector<Value> operands;
+    for (Value operand : inner.getOperands())
+      operands.push_back(onVector(mapping.lookupOrDefault(operand), lanes));
+    SmallVector<Type> types;
+    for (Type type : inner.getResultTypes())
+      types.push_back(VectorType::get(lanes, type));
+    OperationState state(loc, inner.getName(), operands, types, inner.getAttrs());
+    Operation *clone = b.create(state);
+    for (auto [from, to] : llvm::zip(inner.getResults(), clone->getResults()))
+      mapping.map(from, to);
   }
 
   SmallVector<Value> emitSums(ArrayRef<unsigned> dims, ArrayRef<Value> accumulators, int64_t height,
@@ -413,6 +484,7 @@ private:
   Location loc;
   const PackedDot &dot;
   const VectorTarget &target;
+  const LoopFusion &fusion;
   SmallVector<utils::IteratorType> iterators;
   unsigned numLoops;
   SmallVector<OpFoldResult> sizes;
@@ -425,14 +497,25 @@ private:
 
 } // namespace
 
-bool isPackedDot(linalg::LinalgOp op) { return matchPackedDot(op).has_value(); }
+std::optional<unsigned> packedDotColumns(linalg::LinalgOp op) {
+  std::optional<PackedDot> dot = matchPackedDot(op);
+  return dot ? std::optional(dot->column) : std::nullopt;
+}
 
-void emitPackedDot(RewriterBase &rewriter, linalg::LinalgOp op, const VectorTarget &target) {
+void emitPackedDot(RewriterBase &rewriter, linalg::LinalgOp op, const VectorTarget &target,
+                   const LoopFusion &fusion) {
   std::optional<PackedDot> dot = matchPackedDot(op);
   OpBuilder::InsertionGuard guard(rewriter);
-  rewriter.setInsertionPoint(op);
-  Emitter(rewriter, op, *dot, target).run();
+  Operation *place = op;
+  if (!fusion.epilogues.empty())
+    place = fusion.epilogues.back().op;
+  rewriter.setInsertionPoint(place);
+  Emitter(rewriter, op, *dot, target, fusion).run();
+  for (const Epilogue &epilogue : fusion.epilogues)
+    rewriter.eraseOp(epilogue.op);
   rewriter.eraseOp(op);
+  if (fusion.fill)
+    rewriter.eraseOp(fusion.fill);
 }
 
 } // namespace onnxc

@@ -29,6 +29,7 @@ struct Nest {
   linalg::LinalgOp op;
   LoopSchedule schedule;
   LoopFusion fusion;
+  bool isPackedDot = false;
 };
 
 struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
@@ -53,19 +54,17 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
     }
 
     VectorTarget target{vectorBits, numRegisters, byteProducts};
-    // Products of packed bytes have an emitter of their own, which takes the fill of their result.
-    SmallVector<linalg::LinalgOp> dots;
-    getOperation().walk([&](linalg::LinalgOp op) {
-      if (vectorBits > 0 && op.hasPureBufferSemantics() && isPackedDot(op))
-        dots.push_back(op);
-    });
-    for (linalg::LinalgOp op : dots)
-      emitPackedDot(rewriter, op, target);
     std::vector<Nest> nests;
     WalkResult walked = getOperation().walk([&](linalg::LinalgOp op) {
       if (!op.hasPureBufferSemantics()) {
         op.emitError("is not on buffers");
         return WalkResult::interrupt();
+      }
+      // Products of packed bytes have an emitter of their own.
+      if (auto columns = vectorBits > 0 ? packedDotColumns(op) : std::nullopt) {
+        nests.push_back({op, {}, {}, /*isPackedDot=*/true});
+        nests.back().schedule.vectorDim = columns;
+        return WalkResult::advance();
       }
       nests.push_back({op, chooseLoopSchedule(op, target), {}});
       refineProductSchedule(op, target, nests.back().schedule);
@@ -88,6 +87,10 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
         taken.insert(epilogue.op);
     }
     for (Nest &nest : nests) {
+      if (nest.isPackedDot) {
+        emitPackedDot(rewriter, nest.op, target, nest.fusion);
+        continue;
+      }
       if (taken.contains(nest.op) ||
           succeeded(emitLoops(rewriter, nest.op, nest.schedule, nest.fusion)))
         continue;

@@ -5,18 +5,19 @@
 #define ONNXC_CODEGEN_CPU_DOTEMITTER_H
 
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
+#include "onnxc/Codegen/CPU/LoopFusion.h"
 
 namespace onnxc {
 
 /// Consecutive bytes of a sum that one lane of a packed vector holds.
 constexpr int64_t kDotDepth = 4;
 
-/// Whether `op` (on memrefs) is a product of unsigned bytes and packed signed ones.
-bool isPackedDot(mlir::linalg::LinalgOp op);
+/// The loop of the columns if `op` (on memrefs) is a product of unsigned bytes and packed signed ones.
+std::optional<unsigned> packedDotColumns(mlir::linalg::LinalgOp op);
 
-/// Replaces it by its loop nest.
+/// Replaces it, and what `fusion` names, by a loop nest.
 void emitPackedDot(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,
-                   const VectorTarget &target);
+                   const VectorTarget &target, const LoopFusion &fusion);
 
 } // namespace onnxc
 
