@@ -312,7 +312,7 @@ def boxes(batch, count):
 
 case("signal", "DFT 512", "DFT", normal(8, 512, 1), None, np.int64(1), constants=(2,), opset=20)
 case("signal", "DFT 480", "DFT", normal(8, 480, 1), None, np.int64(1), constants=(2,), opset=20)
-case("signal", "STFT", "STFT", normal(1, 16000), np.int64(160), np.hanning(512).astype(np.float32), np.int64(512), constants=(1, 2, 3))
+case("signal", "STFT", "STFT", normal(1, 16000, 1), np.int64(160), np.hanning(512).astype(np.float32), np.int64(512), constants=(1, 2, 3))
 
 # ---- quantisation ----
 

@@ -38,13 +38,8 @@ static void floatRows(InferenceContext &ctx, int64_t columns) {
   ::onnx::updateOutputShape(ctx, 0, out);
 }
 
-// A label and a score for each class.
-static void treeEnsembleClassifier(InferenceContext &ctx) {
-  std::vector<std::string> strings;
-  std::vector<int64_t> ints;
-  bool hasStrings = ::onnx::getRepeatedAttribute(ctx, "classlabels_strings", strings);
-  ::onnx::getRepeatedAttribute(ctx, "classlabels_int64s", ints);
-  int64_t classes = static_cast<int64_t>(hasStrings ? strings.size() : ints.size());
+// A label and scores for each row.
+static void labelsAndScores(InferenceContext &ctx, bool hasStrings, int64_t columns) {
   ::onnx::updateOutputElemType(ctx, 0, hasStrings ? TensorProto::STRING : TensorProto::INT64);
   if (ctx.getNumOutputs() > 1)
     ::onnx::updateOutputElemType(ctx, 1, TensorProto::FLOAT);
@@ -57,10 +52,18 @@ static void treeEnsembleClassifier(InferenceContext &ctx) {
   else
     labels.add_dim()->set_dim_value(1);
   TensorShapeProto scores = labels;
-  scores.add_dim()->set_dim_value(classes);
+  scores.add_dim()->set_dim_value(columns);
   ::onnx::updateOutputShape(ctx, 0, labels);
   if (ctx.getNumOutputs() > 1)
     ::onnx::updateOutputShape(ctx, 1, scores);
+}
+
+static void treeEnsembleClassifier(InferenceContext &ctx) {
+  std::vector<std::string> strings;
+  std::vector<int64_t> ints;
+  bool hasStrings = ::onnx::getRepeatedAttribute(ctx, "classlabels_strings", strings);
+  ::onnx::getRepeatedAttribute(ctx, "classlabels_int64s", ints);
+  labelsAndScores(ctx, hasStrings, static_cast<int64_t>(hasStrings ? strings.size() : ints.size()));
 }
 
 static void featureVectorizer(InferenceContext &ctx) {
@@ -86,9 +89,50 @@ static void attention(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
   }
 }
 
+// STFT's own function takes a missing `onesided` for 0, the schema's default is 1.
+static void stft(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  auto *type = ctx.getOutputType(0);
+  if (ctx.getAttribute("onesided") || !type || !type->has_tensor_type() || !type->tensor_type().has_shape() ||
+      type->tensor_type().shape().dim_size() != 4)
+    return;
+  auto *bins = type->mutable_tensor_type()->mutable_shape()->mutable_dim(2);
+  if (!bins->has_dim_value())
+    return;
+  if (!::onnx::hasInputShape(ctx, 0)) {
+    bins->clear_dim_value();
+    return;
+  }
+  // Of complex signals there are always both sides.
+  const TensorShapeProto &signal = ::onnx::getInputShape(ctx, 0);
+  const auto &parts = signal.dim(signal.dim_size() - 1);
+  if (signal.dim_size() == 3 && !parts.has_dim_value())
+    bins->clear_dim_value();
+  else if (signal.dim_size() != 3 || parts.dim_value() == 1)
+    bins->set_dim_value(bins->dim_value() / 2 + 1);
+}
+
+// A label, and a score for each class or, without probabilities, for each pair of classes.
+static void svmClassifier(InferenceContext &ctx) {
+  std::vector<std::string> strings;
+  std::vector<int64_t> ints, vectors;
+  std::vector<float> probabilities;
+  bool hasStrings = ::onnx::getRepeatedAttribute(ctx, "classlabels_strings", strings);
+  ::onnx::getRepeatedAttribute(ctx, "classlabels_ints", ints);
+  ::onnx::getRepeatedAttribute(ctx, "vectors_per_class", vectors);
+  ::onnx::getRepeatedAttribute(ctx, "prob_a", probabilities);
+  auto classes = static_cast<int64_t>(!vectors.empty() ? vectors.size() : hasStrings ? strings.size() : ints.size());
+  bool pairs = !vectors.empty() && probabilities.empty() && classes > 2;
+  labelsAndScores(ctx, hasStrings, pairs ? classes * (classes - 1) / 2 : classes);
+}
+
 ::onnx::InferenceFunction inferenceFunctionOf(const ::onnx::OpSchema &schema) {
   if (schema.Name() == "Attention" && schema.domain().empty())
     return [&schema](InferenceContext &ctx) { attention(schema, ctx); };
+  if (schema.Name() == "SVMClassifier") // its own function gives no shapes
+    return svmClassifier;
+  if (schema.Name() == "STFT" && schema.domain().empty())
+    return [&schema](InferenceContext &ctx) { stft(schema, ctx); };
   if (schema.has_type_and_shape_inference_function())
     return schema.GetTypeAndShapeInferenceFunction();
   static const std::map<std::string, ::onnx::InferenceFunction> missing = {

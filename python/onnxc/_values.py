@@ -187,6 +187,9 @@ def from_value(value):
         array = value.array()
         return from_storage(array, elem_type) if elem_type >= FIRST_OF_ML_DTYPES else array
     if kind == SEQUENCE:
+        dicts = value.dicts()
+        if dicts is not None:
+            return dicts
         return [from_value(item) for item in value.items]
     if kind == MAP:
         keys, values = (from_value(item).tolist() for item in value.items)

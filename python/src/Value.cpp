@@ -47,16 +47,24 @@ Value fromBuffer(nb::handle object, int elementType) {
 Value fromStrings(nb::list items, std::vector<int64_t> shape) {
   std::vector<nb::object> encoded;
   std::vector<std::string_view> views;
+  views.reserve(nb::len(items));
   for (nb::handle item : items) {
     nb::object bytes;
-    if (PyUnicode_Check(item.ptr()))
+    if (PyUnicode_Check(item.ptr())) {
+      Py_ssize_t size = 0;
+      if (const char *data = PyUnicode_AsUTF8AndSize(item.ptr(), &size)) {
+        views.emplace_back(data, size); // the string's own memory
+        continue;
+      }
       // Bytes that are not UTF-8 came out as surrogates and go back unchanged.
+      PyErr_Clear();
       bytes = nb::steal(PyUnicode_AsEncodedString(item.ptr(), "utf-8", "surrogateescape"));
-    else if (PyBytes_Check(item.ptr()))
+    } else if (PyBytes_Check(item.ptr())) {
       bytes = nb::borrow(item);
-    else
+    } else {
       invalid(std::string("a string tensor's elements are str or bytes, not ") +
               Py_TYPE(item.ptr())->tp_name);
+    }
     if (!bytes.is_valid())
       throw nb::python_error();
     views.emplace_back(PyBytes_AsString(bytes.ptr()), PyBytes_Size(bytes.ptr()));
@@ -143,14 +151,72 @@ nb::object toArray(const Value &value) {
   return nb::cast(array, nb::rv_policy::reference);
 }
 
+PyObject *toText(const onnxc_string &s) {
+  return PyUnicode_DecodeUTF8(s.data, static_cast<Py_ssize_t>(s.size), "surrogateescape");
+}
+
 nb::list toStrings(const Value &value) {
   nb::list result;
   for (int64_t i = 0; i < value.numElements(); ++i) {
     std::string_view s = value.stringAt(i);
-    PyObject *text = PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "surrogateescape");
+    PyObject *text = toText({s.data(), s.size()});
     if (!text)
       throw nb::python_error();
     result.append(nb::steal(text));
+  }
+  return result;
+}
+
+/// The elements of a tensor as Python's own objects; false where its type has none here.
+bool toObjects(const onnxc_value &value, std::vector<nb::object> &objects) {
+  int64_t count = 1;
+  for (int i = 0; i < value.tensor.ndim; ++i)
+    count *= value.tensor.shape[i];
+  auto all = [&](auto *data, auto make) {
+    objects.clear();
+    for (int64_t i = 0; i < count; ++i) {
+      objects.push_back(nb::steal(make(data[i])));
+      if (!objects.back().is_valid())
+        throw nb::python_error();
+    }
+    return true;
+  };
+  const void *data = value.tensor.data;
+  switch (static_cast<ElementType>(value.elem_type)) {
+  case ElementType::Int64:
+    return all(static_cast<const int64_t *>(data), PyLong_FromLongLong);
+  case ElementType::Float:
+    return all(static_cast<const float *>(data), [](float x) { return PyFloat_FromDouble(x); });
+  case ElementType::Double:
+    return all(static_cast<const double *>(data), PyFloat_FromDouble);
+  case ElementType::String:
+    return all(static_cast<const onnxc_string *>(data), toText);
+  default:
+    return false;
+  }
+}
+
+/// A sequence of maps as a list of dicts, without a Value for each; None for anything else.
+nb::object toDicts(const Value &value) {
+  const onnxc_value &sequence = value.abi();
+  nb::list result;
+  std::vector<nb::object> keys, values;
+  const void *keysOf = nullptr;
+  for (size_t i = 0; i < sequence.count; ++i) {
+    const onnxc_value &map = sequence.items[i];
+    if (map.kind != ONNXC_MAP || map.items[0].kind != ONNXC_TENSOR || map.items[1].kind != ONNXC_TENSOR)
+      return nb::none();
+    // Maps in a sequence often share their keys.
+    const onnxc_value &key = map.items[0];
+    bool known = keysOf && keysOf == key.tensor.shape; // the shape is the tensor's own
+    if (!(known || toObjects(key, keys)) || !toObjects(map.items[1], values) || keys.size() != values.size())
+      return nb::none();
+    keysOf = key.tensor.shape;
+    nb::dict dict;
+    for (size_t k = 0; k < keys.size(); ++k)
+      if (PyDict_SetItem(dict.ptr(), keys[k].ptr(), values[k].ptr()) != 0)
+        throw nb::python_error();
+    result.append(std::move(dict));
   }
   return result;
 }
@@ -175,6 +241,7 @@ void bindValue(nb::module_ &m) {
       .def_prop_ro("data_ptr", [](const Value &v) { return reinterpret_cast<uintptr_t>(v.data()); })
       .def("array", toArray)
       .def("strings", toStrings)
+      .def("dicts", toDicts)
       .def("__dlpack__", toDLPack)
       .def("__dlpack_device__", [](const Value &) { return nb::make_tuple(int(kDLCPU), 0); });
 }

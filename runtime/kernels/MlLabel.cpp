@@ -1,6 +1,5 @@
 // ai.onnx.ml operators that look values up: LabelEncoder, CategoryMapper, OneHotEncoder.
-#include <algorithm>
-
+#include "hashTable.h"
 #include "mlScores.h"
 
 using namespace onnxc_k;
@@ -38,30 +37,68 @@ Elements labelElements(onnxc_ctx *ctx, const onnxc_attrs *attrs, const onnxc_ten
   return elementsOf(attrFloats(attrs, names[2]));
 }
 
-// Finds elements by binary search; of equal keys the first counts.
-struct Lookup {
-  Elements keys;
-  int64_t *order;
-  CompareFn compare;
-  int64_t size;
+// A number of elemType in 64 bits, equal for equal numbers.
+uint64_t bitsOf(int32_t elemType, const void *element) {
+  auto ofFloat = [](double x) {
+    uint64_t bits = 0x7ff8000000000000; // of every NaN
+    x += 0.0;                           // no negative zero
+    if (x == x)
+      memcpy(&bits, &x, sizeof(bits));
+    return bits;
+  };
+  switch (elemType) {
+  case ONNXC_FLOAT: return ofFloat(static_cast<double>(*static_cast<const float *>(element)));
+  case ONNXC_DOUBLE: return ofFloat(*static_cast<const double *>(element));
+  case ONNXC_INT16: return static_cast<uint64_t>(*static_cast<const int16_t *>(element));
+  case ONNXC_INT32: return static_cast<uint64_t>(*static_cast<const int32_t *>(element));
+  default: return *static_cast<const uint64_t *>(element);
+  }
+}
 
-  Lookup(onnxc_ctx *ctx, const Elements &elements) : keys(elements), compare(compareFnOf(ctx, elements.elemType)) {
-    size = onnxc_elem_size(keys.elemType);
-    order = scratch<int64_t>(ctx, keys.size);
-    for (int64_t i = 0; i < keys.size; ++i)
-      order[i] = i;
-    std::sort(order, order + keys.size, [this](int64_t a, int64_t b) {
-      int c = compare(keys.data + a * size, keys.data + b * size);
-      return c == 0 ? a < b : c < 0;
-    });
+// Finds elements; of equal keys the first counts.
+struct Lookup {
+  HashTable<uint64_t> numbers;
+  HashTable<onnxc_str> strings;
+  int32_t elemType;
+  int64_t size; // of an element
+
+  Lookup(onnxc_ctx *ctx, const Elements &keys) : elemType(keys.elemType), size(onnxc_elem_size(keys.elemType)) {
+    bool isString = elemType == ONNXC_STRING;
+    if (!isString && elemType != ONNXC_INT64 && elemType != ONNXC_INT32 && elemType != ONNXC_INT16 &&
+        elemType != ONNXC_FLOAT && elemType != ONNXC_DOUBLE)
+      failType(ctx, "a table of keys", elemType);
+    if (isString)
+      strings = HashTable<onnxc_str>(ctx, keys.size);
+    else
+      numbers = HashTable<uint64_t>(ctx, keys.size);
+    for (int64_t i = 0; i < keys.size; ++i) {
+      const char *key = keys.data + i * size;
+      if (isString)
+        strings.findOrAdd(**reinterpret_cast<const Str *>(key), i);
+      else
+        numbers.findOrAdd(bitsOf(elemType, key), i);
+    }
   }
   // The key's index or -1.
-  int64_t find(const void *key) const {
-    int64_t *at = std::lower_bound(order, order + keys.size, key,
-                                   [this](int64_t i, const void *k) { return compare(keys.data + i * size, k) < 0; });
-    return at != order + keys.size && compare(keys.data + *at * size, key) == 0 ? *at : -1;
+  int64_t find(const char *key) const {
+    return elemType == ONNXC_STRING ? strings.find(**reinterpret_cast<const Str *>(key))
+                                    : numbers.find(bitsOf(elemType, key));
   }
 };
+
+// The table of keys that are attributes is made in the instance's first run.
+const Lookup &keptLookup(onnxc_ctx *ctx, const onnxc_attrs *attrs, const Elements &keys) {
+  if (auto *kept = static_cast<const Lookup *>(onnxc_kept(ctx, attrs)))
+    return *kept;
+  auto *lookup = scratch<Lookup>(ctx, 1);
+  *lookup = Lookup(ctx, keys);
+  if (keys.elemType == ONNXC_STRING)
+    lookup->strings.keep(ctx);
+  else
+    lookup->numbers.keep(ctx);
+  onnxc_keep(ctx, attrs, lookup);
+  return *lookup;
+}
 
 } // namespace
 
@@ -92,10 +129,10 @@ ONNXC_KERNEL(LabelEncoder) {
                                                                          : nullptr;
   if (!fallback)
     onnxc_fail(ctx, "LabelEncoder: element type %d is not supported", values.elemType);
-  Lookup lookup(ctx, keys);
+  Lookup lookup = tensor(2) ? Lookup(ctx, keys) : keptLookup(ctx, attrs, keys);
   auto *to = static_cast<char *>(prepareOut(ctx, out[0], Dims(x)));
   int64_t size = onnxc_elem_size(values.elemType);
-  parallelFor(ctx, onnxc_num_elements(&x), 50, [=](int64_t begin, int64_t end) {
+  parallelFor(ctx, onnxc_num_elements(&x), keys.elemType == ONNXC_STRING ? 15 : 4, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       int64_t at = lookup.find(dataOf<char>(x) + i * lookup.size);
       memcpy(to + i * size, at < 0 ? fallback : values.data + at * size, static_cast<size_t>(size));
@@ -116,7 +153,7 @@ ONNXC_KERNEL(CategoryMapper) {
   const onnxc_str *defaultString = onnxc_attr_string(attrs, "default_string");
   Str string = defaultString ? defaultString : &kUnused;
   int64_t integer = onnxc_attr_int(attrs, "default_int64", -1);
-  Lookup lookup(ctx, fromStrings ? strings : ints);
+  const Lookup &lookup = keptLookup(ctx, attrs, fromStrings ? strings : ints);
   const Elements &values = fromStrings ? ints : strings;
   const void *fallback = fromStrings ? static_cast<const void *>(&integer) : static_cast<const void *>(&string);
   auto *to = static_cast<char *>(prepareOut(ctx, out[0], Dims(x)));
@@ -132,7 +169,7 @@ ONNXC_KERNEL(OneHotEncoder) {
   bool strings = x.elem_type == ONNXC_STRING;
   Elements categories =
       strings ? elementsOf(ctx, attrStrings(attrs, "cats_strings")) : elementsOf(attrInts(attrs, "cats_int64s"));
-  Lookup lookup(ctx, categories);
+  const Lookup &lookup = keptLookup(ctx, attrs, categories);
   bool allowUnknown = onnxc_attr_int(attrs, "zeros", 1) != 0;
   Dims dims(x);
   dims.push(categories.size);

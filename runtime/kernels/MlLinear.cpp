@@ -10,13 +10,18 @@ struct LinearModel {
   int64_t columns;
 };
 
-// scores[t] = x . coefficients[t] + intercepts[t]
+// scores[t] = x . coefficients[t] + intercepts[t], with four partial sums.
 void linearScores(const LinearModel &model, const double *x, int64_t targets, double *scores) {
   for (int64_t t = 0; t < targets; ++t) {
-    double sum = t < model.intercepts.size ? static_cast<double>(model.intercepts[t]) : 0;
-    for (int64_t c = 0; c < model.columns; ++c)
-      sum += x[c] * static_cast<double>(model.coefficients[t * model.columns + c]);
-    scores[t] = sum;
+    const float *coefficients = model.coefficients.data + t * model.columns;
+    double sums[4] = {t < model.intercepts.size ? static_cast<double>(model.intercepts[t]) : 0};
+    int64_t c = 0;
+    for (; c + 4 <= model.columns; c += 4)
+      for (int64_t lane = 0; lane < 4; ++lane)
+        sums[lane] += x[c + lane] * static_cast<double>(coefficients[c + lane]);
+    for (; c < model.columns; ++c)
+      sums[0] += x[c] * static_cast<double>(coefficients[c]);
+    scores[t] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 }
 

@@ -107,6 +107,12 @@ Rows onnxc_k::rowsOf(onnxc_ctx *ctx, const onnxc_tensor &x) {
 }
 
 void onnxc_k::loadDoubles(onnxc_ctx *ctx, const onnxc_tensor &x, int64_t begin, int64_t count, double *to) {
+  if (x.elem_type == ONNXC_FLOAT) { // nearly always
+    const float *from = dataOf<float>(x) + begin;
+    for (int64_t i = 0; i < count; ++i)
+      to[i] = static_cast<double>(from[i]);
+    return;
+  }
   dispatchNumber(ctx, "ai.onnx.ml", x.elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
     const T *from = dataOf<T>(x) + begin;

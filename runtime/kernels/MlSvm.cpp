@@ -2,7 +2,9 @@
 // coupled probabilities (Wu, Lin and Weng, 2004).
 #include <math.h>
 
+#include "cpu.h"
 #include "mlScores.h"
+#include "vectorExp.h"
 
 using namespace onnxc_k;
 
@@ -10,12 +12,33 @@ namespace {
 
 enum class SvmKernel { Linear, Poly, Rbf, Sigmoid };
 
+// Support vectors side by side: kLanes of them are worked on at once.
+constexpr int64_t kLanes = 16;
+
 struct Svm {
   SvmKernel kernel;
   double gamma, coef0, degree;
   AttrArray<float> vectors, coefficients, rho;
   int64_t numVectors, columns;
+  const double *turned; // [groups of kLanes vectors][columns][kLanes]
 };
+
+// The vectors in the order of kernelValues, kept for later runs.
+const double *turnVectors(onnxc_ctx *ctx, const onnxc_attrs *attrs, const Svm &svm) {
+  if (auto *kept = static_cast<const double *>(onnxc_kept(ctx, attrs)))
+    return kept;
+  int64_t groups = (svm.numVectors + kLanes - 1) / kLanes;
+  auto *turned = scratch<double>(ctx, groups * kLanes * svm.columns + 1);
+  for (int64_t group = 0; group < groups; ++group)
+    for (int64_t c = 0; c < svm.columns; ++c)
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        int64_t v = group * kLanes + lane;
+        turned[(group * svm.columns + c) * kLanes + lane] =
+            v < svm.numVectors ? static_cast<double>(svm.vectors[v * svm.columns + c]) : 0;
+      }
+  onnxc_keep(ctx, attrs, turned);
+  return turned;
+}
 
 Svm loadSvm(onnxc_ctx *ctx, const onnxc_attrs *attrs, int64_t numVectors, int64_t columns) {
   Svm svm = {};
@@ -34,25 +57,58 @@ Svm loadSvm(onnxc_ctx *ctx, const onnxc_attrs *attrs, int64_t numVectors, int64_
   svm.columns = columns;
   if (numVectors < 0 || svm.vectors.size < numVectors * columns || svm.rho.size == 0)
     onnxc_fail(ctx, "the attributes of the support vector machine are too short");
+  svm.turned = turnVectors(ctx, attrs, svm);
   return svm;
 }
 
+double finishKernel(const Svm &svm, double product) {
+  switch (svm.kernel) {
+  case SvmKernel::Poly: return pow(svm.gamma * product + svm.coef0, svm.degree);
+  case SvmKernel::Sigmoid: return tanh(svm.gamma * product + svm.coef0);
+  default: return product;
+  }
+}
+
+// For RBF the kernel's values, else the products that finishKernel takes; `to` has room for whole groups.
+__attribute__((always_inline)) inline void productsBody(const Svm &svm, const double *x, double *to) {
+  for (int64_t v = 0; v < svm.numVectors; v += kLanes) {
+    const double *vectors = svm.turned + v * svm.columns;
+    double sums[kLanes] = {};
+    if (svm.kernel == SvmKernel::Rbf) {
+      for (int64_t c = 0; c < svm.columns; ++c)
+        for (int64_t lane = 0; lane < kLanes; ++lane) {
+          double difference = x[c] - vectors[c * kLanes + lane];
+          sums[lane] += difference * difference;
+        }
+      for (int64_t lane = 0; lane < kLanes; ++lane)
+        to[v + lane] = vectorExp(-svm.gamma * sums[lane]);
+      continue;
+    }
+    for (int64_t c = 0; c < svm.columns; ++c)
+      for (int64_t lane = 0; lane < kLanes; ++lane)
+        sums[lane] += x[c] * vectors[c * kLanes + lane];
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      to[v + lane] = sums[lane];
+  }
+}
+ONNXC_VERSIONS(void, products, (const Svm &svm, const double *x, double *to), (svm, x, to))
+
+void kernelValues(const Svm &svm, const double *x, double *to) {
+  products(svm, x, to);
+  if (svm.kernel == SvmKernel::Poly || svm.kernel == SvmKernel::Sigmoid)
+    for (int64_t v = 0; v < svm.numVectors; ++v)
+      to[v] = finishKernel(svm, to[v]);
+}
+int64_t kernelSpace(const Svm &svm) { return (svm.numVectors + kLanes - 1) / kLanes * kLanes; }
+
+// Of a row and a plane.
 double kernelValue(const Svm &svm, const double *x, const float *y) {
   double sum = 0;
-  if (svm.kernel == SvmKernel::Rbf) {
-    for (int64_t c = 0; c < svm.columns; ++c) {
-      double difference = x[c] - static_cast<double>(y[c]);
-      sum += difference * difference;
-    }
-    return exp(-svm.gamma * sum);
+  for (int64_t c = 0; c < svm.columns; ++c) {
+    double other = static_cast<double>(y[c]), difference = x[c] - other;
+    sum += svm.kernel == SvmKernel::Rbf ? difference * difference : x[c] * other;
   }
-  for (int64_t c = 0; c < svm.columns; ++c)
-    sum += x[c] * static_cast<double>(y[c]);
-  switch (svm.kernel) {
-  case SvmKernel::Poly: return pow(svm.gamma * sum + svm.coef0, svm.degree);
-  case SvmKernel::Sigmoid: return tanh(svm.gamma * sum + svm.coef0);
-  default: return sum;
-  }
+  return svm.kernel == SvmKernel::Rbf ? exp(-svm.gamma * sum) : finishKernel(svm, sum);
 }
 
 double sigmoidProbability(double score, double a, double b) {
@@ -112,14 +168,16 @@ ONNXC_KERNEL(SVMRegressor) {
   dims.push(rows.count);
   dims.push(1);
   prepareOut(ctx, out[0], dims);
-  double cost = static_cast<double>((numVectors + 1) * rows.columns);
+  double cost = static_cast<double>((numVectors + 1) * (rows.columns + 8)) / 4;
   parallelFor(ctx, rows.count, cost, [=](int64_t begin, int64_t end) {
-    auto *row = scratch<double>(ctx, rows.columns);
+    auto *row = scratch<double>(ctx, rows.columns + kernelSpace(svm));
+    double *kernels = row + rows.columns;
     for (int64_t n = begin; n < end; ++n) {
       loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
+      kernelValues(svm, row, kernels);
       double sum = static_cast<double>(svm.rho[0]);
       for (int64_t v = 0; v < numVectors; ++v)
-        sum += static_cast<double>(svm.coefficients[v]) * kernelValue(svm, row, svm.vectors.data + v * rows.columns);
+        sum += static_cast<double>(svm.coefficients[v]) * kernels[v];
       if (numVectors == 0) // the coefficients are the plane itself
         sum += kernelValue(svm, row, svm.coefficients.data);
       if (oneClass)
@@ -219,11 +277,11 @@ ONNXC_KERNEL(SVMClassifier) {
   dims.push(columns);
   if (wantsScores)
     prepareOut(ctx, out[1], dims);
-  double cost = static_cast<double>((numVectors + model.classes) * rows.columns);
+  double cost = static_cast<double>((numVectors + model.classes) * (rows.columns + 8)) / 4;
   parallelFor(ctx, rows.count, cost, [=](int64_t begin, int64_t end) {
     int64_t k = model.classes;
-    auto *row = scratch<double>(ctx, rows.columns + numVectors + model.pairs + columns + 2 * k * k + k);
-    double *kernels = row + rows.columns, *pairScore = kernels + numVectors, *scores = pairScore + model.pairs;
+    auto *row = scratch<double>(ctx, rows.columns + kernelSpace(model.svm) + model.pairs + columns + 2 * k * k + k);
+    double *kernels = row + rows.columns, *pairScore = kernels + kernelSpace(model.svm), *scores = pairScore + model.pairs;
     double *work = scores + columns;
     auto *votes = scratch<int64_t>(ctx, k);
     for (int64_t n = begin; n < end; ++n) {
@@ -235,8 +293,7 @@ ONNXC_KERNEL(SVMClassifier) {
                       static_cast<double>(model.svm.rho[0]);
         label = argMax(scores, k);
       } else {
-        for (int64_t v = 0; v < numVectors; ++v)
-          kernels[v] = kernelValue(model.svm, row, model.svm.vectors.data + v * rows.columns);
+        kernelValues(model.svm, row, kernels);
         pairScores(model, kernels, pairScore, votes);
         for (int64_t c = 1; c < k; ++c)
           if (votes[c] > votes[label])

@@ -48,6 +48,20 @@ ONNXC_KERNEL(CastFromString) {
   return 0;
 }
 
+// The decimal digits of a number; returns their count.
+static int formatInteger(uint64_t magnitude, bool negative, char *to) {
+  char digits[20];
+  int count = 0;
+  do
+    digits[count++] = static_cast<char>('0' + magnitude % 10);
+  while (magnitude /= 10);
+  if (negative)
+    *to++ = '-';
+  for (int i = 0; i < count; ++i)
+    to[i] = digits[count - 1 - i];
+  return count + negative;
+}
+
 ONNXC_KERNEL(CastToString) {
   const onnxc_tensor &x = in[0];
   auto *to = static_cast<Str *>(prepareOut(ctx, out[0], Dims(x)));
@@ -72,16 +86,20 @@ ONNXC_KERNEL(CastToString) {
       size = formatFloat(numberAt(ctx, x, i), FloatKind::BFloat, text);
       break;
     case ONNXC_UINT64:
-      size = snprintf(text, sizeof(text), "%llu", static_cast<unsigned long long>(dataOf<uint64_t>(x)[i]));
+      size = formatInteger(dataOf<uint64_t>(x)[i], false, text);
       break;
-    case ONNXC_INT64:
-      size = snprintf(text, sizeof(text), "%lld", static_cast<long long>(dataOf<int64_t>(x)[i]));
+    case ONNXC_INT64: {
+      auto value = static_cast<uint64_t>(dataOf<int64_t>(x)[i]);
+      bool negative = value >> 63;
+      size = formatInteger(negative ? 0 - value : value, negative, text);
       break;
+    }
     default: {
       double value = numberAt(ctx, x, i);
       bool isInt = x.elem_type <= ONNXC_INT32 || x.elem_type == ONNXC_UINT32 || x.elem_type == ONNXC_UINT4 ||
                    x.elem_type == ONNXC_INT4 || x.elem_type == ONNXC_UINT2 || x.elem_type == ONNXC_INT2;
-      size = isInt ? snprintf(text, sizeof(text), "%.0f", value) : formatFloat(value, FloatKind::BFloat, text);
+      size = isInt ? formatInteger(static_cast<uint64_t>(value < 0 ? -value : value), value < 0, text)
+                   : formatFloat(value, FloatKind::BFloat, text);
     }
     }
     to[i] = onnxc_new_string(ctx, text, size);

@@ -1,49 +1,73 @@
-// TfIdfVectorizer: counts n-grams with skips. The pool's n-grams are sorted by length and content,
-// so each window is found by binary search.
+// TfIdfVectorizer: counts n-grams with skips. The pool's n-grams form a tree whose edges are items,
+// kept for later runs; windows of the input walk down it.
 #include <algorithm>
 
-#include "common.h"
+#include "hashTable.h"
 
 using namespace onnxc_k;
 
 namespace {
 
-struct Gram {
-  int64_t begin, length, id; // of the pool; id counts n-grams in the pool's order
+struct Vectorizer {
+  HashTable<onnxc_str> strings; // items by number
+  HashTable<uint64_t> ints;
+  HashTable<uint64_t> edges; // (node, item) to node; node 0 is the root
+  int64_t *grams;            // the n-gram that ends at a node, or -1; of equal ones the first
+  int64_t numItems, numNodes, numGrams, width;
 };
 
-struct Matcher {
-  const onnxc_tensor &x;
-  AttrArray<onnxc_str> strings;
-  AttrArray<int64_t> ints;
-  bool isString;
-
-  int compareItem(int64_t pool, int64_t element) const {
-    if (isString)
-      return compareStrings(strings[pool], *dataOf<Str>(x)[element]);
-    return compareNumbers(ints[pool], intAt(x, element));
-  }
-  // The n-gram against the window of the input at begin with a step.
-  int compareWindow(const Gram &gram, int64_t length, int64_t begin, int64_t step) const {
-    if (gram.length != length)
-      return gram.length < length ? -1 : 1;
-    for (int64_t i = 0; i < length; ++i)
-      if (int order = compareItem(gram.begin + i, begin + i * step))
-        return order;
-    return 0;
-  }
-  bool less(const Gram &a, const Gram &b) const {
-    if (a.length != b.length)
-      return a.length < b.length;
-    for (int64_t i = 0; i < a.length; ++i) {
-      int order = isString ? compareStrings(strings[a.begin + i], strings[b.begin + i])
-                           : compareNumbers(ints[a.begin + i], ints[b.begin + i]);
-      if (order != 0)
-        return order < 0;
+const Vectorizer *load(onnxc_ctx *ctx, const onnxc_attrs *attrs, bool isString) {
+  if (auto *kept = static_cast<const Vectorizer *>(onnxc_kept(ctx, attrs)))
+    return kept;
+  AttrArray<int64_t> starts = attrInts(attrs, "ngram_counts"), indexes = attrInts(attrs, "ngram_indexes");
+  AttrArray<onnxc_str> strings = attrStrings(attrs, "pool_strings");
+  AttrArray<int64_t> ints = attrInts(attrs, "pool_int64s");
+  int64_t poolSize = isString ? strings.size : ints.size;
+  Vectorizer v = {};
+  if (isString)
+    v.strings = HashTable<onnxc_str>(ctx, poolSize);
+  else
+    v.ints = HashTable<uint64_t>(ctx, poolSize);
+  v.edges = HashTable<uint64_t>(ctx, poolSize);
+  v.grams = scratch<int64_t>(ctx, poolSize + 1);
+  std::fill_n(v.grams, poolSize + 1, int64_t(-1));
+  v.numNodes = 1;
+  for (int64_t n = 1; n <= starts.size; ++n) {
+    int64_t end = n < starts.size ? starts[n] : poolSize;
+    if (starts[n - 1] < 0 || end > poolSize || (end - starts[n - 1]) % n != 0)
+      onnxc_fail(ctx, "TfIdfVectorizer: ngram_counts do not fit the pool");
+    for (int64_t begin = starts[n - 1]; begin < end; begin += n) {
+      if (v.numGrams == indexes.size)
+        onnxc_fail(ctx, "TfIdfVectorizer: there are fewer ngram_indexes than n-grams");
+      int64_t node = 0;
+      for (int64_t i = begin; i < begin + n; ++i) {
+        int64_t item = isString ? v.strings.findOrAdd(strings[i], v.numItems)
+                                : v.ints.findOrAdd(static_cast<uint64_t>(ints[i]), v.numItems);
+        v.numItems += item == v.numItems;
+        node = v.edges.findOrAdd(static_cast<uint64_t>(node * poolSize + item), v.numNodes);
+        v.numNodes += node == v.numNodes;
+      }
+      if (v.grams[node] < 0)
+        v.grams[node] = v.numGrams;
+      ++v.numGrams;
     }
-    return a.id < b.id;
   }
-};
+  for (int64_t i = 0; i < indexes.size; ++i) {
+    if (indexes[i] < 0)
+      onnxc_fail(ctx, "TfIdfVectorizer: an n-gram index is negative");
+    v.width = std::max(v.width, indexes[i] + 1);
+  }
+  auto *kept = scratch<Vectorizer>(ctx, 1);
+  *kept = v;
+  if (isString)
+    v.strings.keep(ctx);
+  else
+    v.ints.keep(ctx);
+  v.edges.keep(ctx);
+  onnxc_keep(ctx, nullptr, v.grams);
+  onnxc_keep(ctx, attrs, kept);
+  return kept;
+}
 
 } // namespace
 
@@ -51,57 +75,55 @@ ONNXC_KERNEL(TfIdfVectorizer) {
   const onnxc_tensor &x = in[0];
   if (x.rank > 2)
     onnxc_fail(ctx, "TfIdfVectorizer: the input has rank %d", x.rank);
-  AttrArray<int64_t> starts = attrInts(attrs, "ngram_counts"), indexes = attrInts(attrs, "ngram_indexes");
+  bool isString = x.elem_type == ONNXC_STRING;
+  const Vectorizer &vectorizer = *load(ctx, attrs, isString);
+  AttrArray<int64_t> indexes = attrInts(attrs, "ngram_indexes");
   AttrArray<float> weights = attrFloats(attrs, "weights");
-  Matcher matcher = {x, attrStrings(attrs, "pool_strings"), attrInts(attrs, "pool_int64s"), x.elem_type == ONNXC_STRING};
-  int64_t poolSize = matcher.isString ? matcher.strings.size : matcher.ints.size;
+  int64_t poolSize = isString ? attrStrings(attrs, "pool_strings").size : attrInts(attrs, "pool_int64s").size;
   int64_t minLength = onnxc_attr_int(attrs, "min_gram_length", 1), maxLength = onnxc_attr_int(attrs, "max_gram_length", 1);
   int64_t maxSkip = onnxc_attr_int(attrs, "max_skip_count", 0);
   bool useCount = !attrIs(attrs, "mode", "IDF"), useWeight = !attrIs(attrs, "mode", "TF") && weights.size > 0;
-
-  auto *grams = scratch<Gram>(ctx, indexes.size);
-  int64_t numGrams = 0, width = 0;
-  for (int64_t n = 1; n <= starts.size; ++n) {
-    int64_t end = n < starts.size ? starts[n] : poolSize;
-    if (starts[n - 1] < 0 || end > poolSize || (end - starts[n - 1]) % n != 0)
-      onnxc_fail(ctx, "TfIdfVectorizer: ngram_counts do not fit the pool");
-    for (int64_t begin = starts[n - 1]; begin < end; begin += n) {
-      if (numGrams == indexes.size)
-        onnxc_fail(ctx, "TfIdfVectorizer: there are fewer ngram_indexes than n-grams");
-      grams[numGrams] = {begin, n, numGrams};
-      ++numGrams;
-    }
-  }
-  for (int64_t i = 0; i < indexes.size; ++i) {
-    if (indexes[i] < 0)
-      onnxc_fail(ctx, "TfIdfVectorizer: an n-gram index is negative");
-    width = std::max(width, indexes[i] + 1);
-  }
-  if (useWeight && weights.size < numGrams)
+  if (useWeight && weights.size < vectorizer.numGrams)
     onnxc_fail(ctx, "TfIdfVectorizer: there are fewer weights than n-grams");
-  std::sort(grams, grams + numGrams, [&](const Gram &a, const Gram &b) { return matcher.less(a, b); });
 
+  int64_t width = vectorizer.width;
   Dims dims;
   if (x.rank == 2)
     dims.push(x.dims[0]);
   dims.push(width);
-  auto *to = static_cast<float *>(prepareOut(ctx, out[0], dims));
+  auto *result = static_cast<float *>(prepareOut(ctx, out[0], dims));
   int64_t rows = x.rank == 2 ? x.dims[0] : 1, columns = x.rank == 0 ? 1 : x.dims[x.rank - 1];
-  memset(to, 0, static_cast<size_t>(rows * width) * sizeof(float));
-  for (int64_t row = 0; row < rows; ++row, to += width)
-    for (int64_t n = minLength; n <= maxLength; ++n)
-      for (int64_t step = 1; step <= (n == 1 ? 1 : maxSkip + 1); ++step)
-        for (int64_t begin = 0; begin + (n - 1) * step < columns; ++begin) {
-          int64_t at = row * columns + begin;
-          Gram *found = std::lower_bound(grams, grams + numGrams, at, [&](const Gram &gram, int64_t window) {
-            return matcher.compareWindow(gram, n, window, step) < 0;
-          });
-          if (found == grams + numGrams || matcher.compareWindow(*found, n, at, step) != 0)
-            continue;
-          float weight = useWeight ? weights[found->id] : 1;
-          float &result = to[indexes[found->id]];
-          result = useCount ? result + weight : weight;
+  double cost = static_cast<double>(columns * (maxLength - minLength + 1) * (maxSkip + 1)) * 6 + static_cast<double>(width) / 16;
+  parallelFor(ctx, rows, cost, [=, &vectorizer, &x](int64_t first, int64_t last) {
+    auto *items = scratch<int64_t>(ctx, columns);
+    for (int64_t row = first; row < last; ++row) {
+      float *to = result + row * width;
+      memset(to, 0, static_cast<size_t>(width) * sizeof(float));
+      for (int64_t i = 0; i < columns; ++i) {
+        int64_t at = row * columns + i;
+        items[i] = isString ? vectorizer.strings.find(*dataOf<Str>(x)[at])
+                            : vectorizer.ints.find(static_cast<uint64_t>(intAt(x, at)));
+      }
+      for (int64_t step = 1; step <= maxSkip + 1; ++step)
+        for (int64_t begin = 0; begin < columns; ++begin) {
+          int64_t node = 0;
+          for (int64_t n = 1, at = begin; n <= maxLength && at < columns; ++n, at += step) {
+            if (items[at] < 0)
+              break;
+            node = vectorizer.edges.find(static_cast<uint64_t>(node * poolSize + items[at]));
+            if (node < 0)
+              break;
+            int64_t gram = vectorizer.grams[node];
+            // Single items have no gaps to skip.
+            if (gram < 0 || n < minLength || (n == 1 && step > 1))
+              continue;
+            float weight = useWeight ? weights[gram] : 1;
+            float &sum = to[indexes[gram]];
+            sum = useCount ? sum + weight : weight;
+          }
         }
-  onnxc_free(ctx, grams);
+    }
+    onnxc_free(ctx, items);
+  });
   return 0;
 }

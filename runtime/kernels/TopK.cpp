@@ -1,4 +1,6 @@
-// TopK: selection by nth_element, then a sort of the k chosen. Ties go to the lower index.
+// TopK. An element and its index become one integer whose order is the result's, so that NaN, ties and
+// the direction need no thought afterwards. Candidates above a threshold are collected and thinned out;
+// what is left is sorted.
 #include <algorithm>
 
 #include "common.h"
@@ -7,40 +9,158 @@ using namespace onnxc_k;
 
 namespace {
 
-template <typename T> struct Entry {
-  T value;
-  int64_t index;
+// Signed integers in the order of the numbers: NaN is greatest, zeros are equal.
+inline int32_t orderOf(float x) {
+  int32_t bits;
+  x += 0.0f;
+  memcpy(&bits, &x, sizeof(bits));
+  return x != x ? INT32_MAX : bits ^ (bits >> 31 & INT32_MAX);
+}
+inline int64_t orderOf(double x) {
+  int64_t bits;
+  x += 0.0;
+  memcpy(&bits, &x, sizeof(bits));
+  return x != x ? INT64_MAX : bits ^ (bits >> 63 & INT64_MAX);
+}
+inline int32_t orderOf(F16 x) { return orderOf(static_cast<float>(x)); }
+inline int32_t orderOf(BF16 x) { return orderOf(static_cast<float>(x)); }
+inline int32_t orderOf(int8_t x) { return x; }
+inline int32_t orderOf(uint8_t x) { return x; }
+inline int32_t orderOf(int16_t x) { return x; }
+inline int32_t orderOf(uint16_t x) { return x; }
+inline int32_t orderOf(int32_t x) { return x; }
+inline int32_t orderOf(uint32_t x) { return static_cast<int32_t>(x ^ 1u << 31); }
+inline int64_t orderOf(int64_t x) { return x; }
+inline int64_t orderOf(uint64_t x) { return static_cast<int64_t>(x ^ uint64_t(1) << 63); }
+
+// The greater key first, of equal keys the lower index.
+struct Narrow {
+  using Key = int32_t;
+  using Entry = int64_t;
+  static Entry entry(Key key, int64_t i) { return static_cast<int64_t>(key) * (int64_t(1) << 32) + (UINT32_MAX - i); }
+  static Key key(Entry e) { return static_cast<Key>(e >> 32); }
+  static int64_t index(Entry e) { return UINT32_MAX - (e & UINT32_MAX); }
+};
+struct Wide {
+  using Key = int64_t;
+  using Entry = __int128;
+  static Entry entry(int64_t key, int64_t i) {
+    return static_cast<Entry>(key) * (static_cast<Entry>(1) << 64) + static_cast<uint64_t>(INT64_MAX - i);
+  }
+  static Key key(Entry e) { return static_cast<Key>(e >> 64); }
+  static int64_t index(Entry e) { return INT64_MAX - static_cast<int64_t>(static_cast<uint64_t>(e)); }
 };
 
-template <typename T, typename Key>
-void topK(onnxc_ctx *ctx, const onnxc_tensor &x, int64_t axis, int64_t k, bool largest, T *values,
-          int64_t *indices) {
+constexpr int64_t kBlock = 16;
+// So few are kept in order all the time.
+constexpr int64_t kFew = 32;
+
+template <typename Key> bool anyAbove(const Key *keys, Key threshold) {
+  int count = 0;
+  for (int64_t j = 0; j < kBlock; ++j)
+    count += keys[j] > threshold;
+  return count != 0;
+}
+
+template <typename Form> void chooseFew(const typename Form::Key *keys, int64_t n, int64_t k, typename Form::Entry *chosen) {
+  auto insert = [&](int64_t i, int64_t count) {
+    auto entry = Form::entry(keys[i], i);
+    for (; count > 0 && chosen[count - 1] < entry; --count)
+      chosen[count] = chosen[count - 1];
+    chosen[count] = entry;
+  };
+  for (int64_t i = 0; i < k; ++i)
+    insert(i, i);
+  for (int64_t i = k; i < n;) {
+    auto threshold = Form::key(chosen[k - 1]);
+    if (i + kBlock <= n && !anyAbove(keys + i, threshold)) {
+      i += kBlock;
+      continue;
+    }
+    for (int64_t end = std::min(i + kBlock, n); i < end; ++i)
+      if (keys[i] > Form::key(chosen[k - 1]))
+        insert(i, k - 1);
+  }
+}
+
+// The k first of keys into `chosen`, which has space for capacity(k, n) entries.
+int64_t capacity(int64_t k, int64_t n) { return std::min(2 * k + 64, n) + kBlock; }
+template <typename Form> void choose(const typename Form::Key *keys, int64_t n, int64_t k, typename Form::Entry *chosen) {
+  using Entry = typename Form::Entry;
+  auto before = [](Entry a, Entry b) { return a > b; };
+  int64_t count = 0, i = 0, full = capacity(k, n) - kBlock;
+  for (; i < n && count < k; ++i)
+    chosen[count++] = Form::entry(keys[i], i);
+  if (i < n) {
+    auto threshold = Form::key(*std::max_element(chosen, chosen + k, before));
+    auto add = [&](int64_t at) {
+      chosen[count] = Form::entry(keys[at], at);
+      count += keys[at] > threshold; // an equal key with a higher index is never wanted
+    };
+    auto thin = [&] {
+      std::nth_element(chosen, chosen + k - 1, chosen + count, before);
+      threshold = Form::key(chosen[k - 1]);
+      count = k;
+    };
+    for (; i + kBlock <= n; i += kBlock) {
+      if (!anyAbove(keys + i, threshold))
+        continue;
+      for (int64_t j = 0; j < kBlock; ++j)
+        add(i + j);
+      if (count > full)
+        thin();
+    }
+    for (; i < n; ++i) {
+      add(i);
+      if (count > full)
+        thin();
+    }
+    if (count > k)
+      thin();
+  }
+  std::sort(chosen, chosen + k, before);
+}
+
+template <typename Form, typename T>
+void topK(onnxc_ctx *ctx, const onnxc_tensor &x, int64_t axis, int64_t k, bool largest, T *values, int64_t *indices) {
+  using Key = typename Form::Key;
   Dims dims(x);
   int64_t n = dims.sizes[axis], inner = dims.product(static_cast<int32_t>(axis) + 1, dims.rank);
-  int64_t rows = dims.product(0, static_cast<int32_t>(axis)) * inner;
+  int64_t outer = dims.product(0, static_cast<int32_t>(axis));
+  // Neighbouring rows of an inner axis are read together.
+  int64_t group = std::min<int64_t>(inner, 16), groups = (inner + group - 1) / group;
   const T *data = dataOf<const T>(x);
-  parallelFor(ctx, rows, static_cast<double>(n) * 4, [=](int64_t begin, int64_t end) {
-    auto *entries = scratch<Entry<Key>>(ctx, n);
-    for (int64_t row = begin; row < end; ++row) {
-      const T *from = data + row / inner * n * inner + row % inner;
-      for (int64_t i = 0; i < n; ++i)
-        entries[i] = {static_cast<Key>(from[i * inner]), i};
-      auto before = [largest](const Entry<Key> &a, const Entry<Key> &b) {
-        int order = compareNumbers(a.value, b.value);
-        return order == 0 ? a.index < b.index : largest ? order > 0 : order < 0;
-      };
-      if (k < n)
-        std::nth_element(entries, entries + k, entries + n, before);
-      std::sort(entries, entries + k, before);
-      int64_t to = row / inner * k * inner + row % inner;
-      for (int64_t i = 0; i < k; ++i) {
-        if (values)
-          values[to + i * inner] = from[entries[i].index * inner];
-        if (indices)
-          indices[to + i * inner] = entries[i].index;
+  Key flip = largest ? 0 : -1;
+  parallelFor(ctx, outer * groups, static_cast<double>(group * (n + 4 * k)), [=](int64_t begin, int64_t end) {
+    auto *keys = scratch<Key>(ctx, n * group);
+    auto *chosen = scratch<typename Form::Entry>(ctx, capacity(k, n));
+    for (int64_t block = begin; block < end; ++block) {
+      int64_t first = block % groups * group, rows = std::min(group, inner - first);
+      const T *from = data + block / groups * n * inner + first;
+      if (inner == 1)
+        for (int64_t i = 0; i < n; ++i)
+          keys[i] = orderOf(from[i]) ^ flip;
+      else
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t row = 0; row < rows; ++row)
+            keys[row * n + i] = orderOf(from[i * inner + row]) ^ flip;
+      for (int64_t row = 0; row < rows; ++row) {
+        if (k > 0 && k <= kFew)
+          chooseFew<Form>(keys + row * n, n, k, chosen);
+        else
+          choose<Form>(keys + row * n, n, k, chosen);
+        int64_t to = block / groups * k * inner + first + row;
+        for (int64_t i = 0; i < k; ++i) {
+          int64_t index = Form::index(chosen[i]);
+          if (values)
+            values[to + i * inner] = from[index * inner + row];
+          if (indices)
+            indices[to + i * inner] = index;
+        }
       }
     }
-    onnxc_free(ctx, entries);
+    onnxc_free(ctx, chosen);
+    onnxc_free(ctx, keys);
   });
 }
 
@@ -62,18 +182,22 @@ ONNXC_KERNEL(TopK) {
   bool largest = onnxc_attr_int(attrs, "largest", 1) != 0;
   if (dims.count() == 0)
     return 0;
-  auto run = [&](auto tag, auto key) {
+  auto run = [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    using Key = typename decltype(key)::Type;
-    topK<T, Key>(ctx, x, axis, k, largest, static_cast<T *>(values), indices);
+    bool narrow = sizeof(T) <= 4 && x.dims[axis] < UINT32_MAX;
+    if constexpr (sizeof(T) <= 4) {
+      if (narrow)
+        return topK<Narrow, T>(ctx, x, axis, k, largest, static_cast<T *>(values), indices);
+    }
+    topK<Wide, T>(ctx, x, axis, k, largest, static_cast<T *>(values), indices);
   };
   switch (x.elem_type) {
-  case ONNXC_FLOAT16: run(TypeTag<F16>(), TypeTag<float>()); break;
-  case ONNXC_BFLOAT16: run(TypeTag<BF16>(), TypeTag<float>()); break;
-  case ONNXC_FLOAT: run(TypeTag<float>(), TypeTag<float>()); break;
-  case ONNXC_DOUBLE: run(TypeTag<double>(), TypeTag<double>()); break;
+  case ONNXC_FLOAT16: run(TypeTag<F16>()); break;
+  case ONNXC_BFLOAT16: run(TypeTag<BF16>()); break;
+  case ONNXC_FLOAT: run(TypeTag<float>()); break;
+  case ONNXC_DOUBLE: run(TypeTag<double>()); break;
   default:
-    dispatchInt(ctx, "TopK", x.elem_type, [&](auto tag) { run(tag, tag); });
+    dispatchInt(ctx, "TopK", x.elem_type, run);
   }
   return 0;
 }

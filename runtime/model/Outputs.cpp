@@ -98,7 +98,7 @@ void giveObject(onnxc_ctx *ctx, const onnxc_object &object, onnxc_value &value) 
     void *data = t.data;
     if (t.elem_type == ONNXC_STRING) {
       int64_t count = onnxc_num_elements(&t);
-      data = onnxc_alloc(ctx, count * static_cast<int64_t>(sizeof(onnxc_string)));
+      data = poolAllocSmall(ctx, count * static_cast<int64_t>(sizeof(onnxc_string)));
       giveStrings(t.data, count, data);
     }
     describe(ctx, value, t.elem_type, t.rank, t.dims, data);
@@ -106,9 +106,17 @@ void giveObject(onnxc_ctx *ctx, const onnxc_object &object, onnxc_value &value) 
   }
   value.count = static_cast<size_t>(object.count);
   value.items =
-      static_cast<onnxc_value *>(onnxc_alloc(ctx, object.count * static_cast<int64_t>(sizeof(onnxc_value))));
-  for (int64_t i = 0; i < object.count; ++i)
-    giveObject(ctx, *object.items[i], value.items[i]);
+      static_cast<onnxc_value *>(poolAllocSmall(ctx, object.count * static_cast<int64_t>(sizeof(onnxc_value))));
+  const onnxc_object *before = nullptr; // maps in a sequence have their keys in common
+  for (int64_t i = 0; i < object.count; ++i) {
+    const onnxc_object &item = *object.items[i];
+    giveObject(ctx, item, value.items[i]);
+    if (item.kind != ONNXC_MAP)
+      continue;
+    if (before && before->items[0] == item.items[0])
+      value.items[i].items[0] = value.items[i - 1].items[0];
+    before = &item;
+  }
 }
 
 } // namespace

@@ -1,9 +1,12 @@
 // Values hold the C ABI's form of themselves, so that a run passes them on as they are.
 #include "Types.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <tuple>
 
 using namespace onnxc;
 
@@ -16,6 +19,9 @@ struct Value::Rep {
   std::shared_ptr<void> owner; // of the tensor's data
   std::vector<Value> items;
   std::vector<onnxc_value> abiItems;
+  // A copy's items are made from the C ABI's form when they are first asked for.
+  bool itemsAreLate = false;
+  std::once_flag madeItems;
 };
 
 namespace {
@@ -132,6 +138,112 @@ template <typename Managed> Managed *exportManaged(const Value &value) {
   return &exported->managed;
 }
 
+/// Copies sequences and maps from outside into one block of memory, with all that they point to. Maps in
+/// a sequence that have the same keys share the copy of these.
+class Copier {
+public:
+  /// The copy and the memory that it lies in.
+  std::pair<onnxc_value, std::shared_ptr<void>> copy(const onnxc_value &value) {
+    onnxc_value result{};
+    visit(value, result); // only counts
+    block = allocateAligned(used);
+    used = 0;
+    keysFrom = nullptr;
+    visit(value, result);
+    return {result, std::move(block)};
+  }
+
+private:
+  template <typename T> T *take(size_t count) {
+    char *at = static_cast<char *>(block.get());
+    T *result = at ? reinterpret_cast<T *>(at + used) : nullptr;
+    used += (count * sizeof(T) + 15) / 16 * 16;
+    return result;
+  }
+
+  void visit(const onnxc_value &from, onnxc_value &to) {
+    if (from.kind == ONNXC_NONE)
+      return;
+    to.kind = from.kind;
+    if (from.kind == ONNXC_TENSOR)
+      return visitTensor(from, to);
+    if (from.kind != ONNXC_SEQUENCE && from.kind != ONNXC_MAP)
+      invalid("a value of unknown kind " + std::to_string(from.kind));
+    if (from.count && !from.items)
+      invalid("a sequence or map without items");
+    if (from.kind == ONNXC_MAP && from.count != 2)
+      invalid("a map consists of keys and values");
+    auto *items = take<onnxc_value>(from.count);
+    to.items = items;
+    to.count = from.count;
+    for (size_t i = 0; i < from.count; ++i) {
+      onnxc_value item{};
+      if (from.kind == ONNXC_MAP && i == 0)
+        visitKeys(from.items[i], item);
+      else
+        visit(from.items[i], item);
+      if (items)
+        items[i] = item;
+    }
+  }
+
+  void visitKeys(const onnxc_value &from, onnxc_value &to) {
+    const DLTensor &t = from.tensor;
+    bool isSame = keysFrom && from.kind == ONNXC_TENSOR && from.elem_type == keys.elem_type &&
+                  t.data == keysFrom && t.ndim == 1 && keys.tensor.ndim == 1 && t.shape &&
+                  t.shape[0] == keysCount;
+    if (!isSame) {
+      to = {};
+      visit(from, to);
+      keys = to;
+      keysFrom = from.kind == ONNXC_TENSOR && t.ndim == 1 && t.shape ? t.data : nullptr;
+      keysCount = keysFrom ? t.shape[0] : 0;
+    }
+    to = keys;
+  }
+
+  void visitTensor(const onnxc_value &from, onnxc_value &to) {
+    auto type = static_cast<ElementType>(from.elem_type);
+    const DLTensor &t = from.tensor;
+    int64_t count = 0;
+    bool fits = t.ndim >= 0 && t.ndim <= ONNXC_MAX_RANK && (t.ndim == 0 || t.shape) && elementSize(type) != 0 &&
+                countElements(t.shape, t.ndim, elementSize(type), count) && (count == 0 || t.data);
+    if (!fits || !isContiguous(t))
+      invalid("a tensor that a model gave is not a contiguous tensor");
+    to.elem_type = from.elem_type;
+    to.tensor = t;
+    to.tensor.strides = nullptr;
+    to.tensor.byte_offset = 0;
+    auto *shape = take<int64_t>(t.ndim);
+    to.tensor.shape = shape;
+    if (shape)
+      std::copy_n(t.shape, t.ndim, shape);
+    const char *data = static_cast<const char *>(t.data) + t.byte_offset;
+    auto *bytes = take<char>(count * elementSize(type));
+    to.tensor.data = bytes;
+    if (bytes && count)
+      std::memcpy(bytes, data, count * elementSize(type));
+    if (type != ElementType::String)
+      return;
+    auto *strings = reinterpret_cast<onnxc_string *>(bytes);
+    for (int64_t i = 0; i < count; ++i) {
+      const onnxc_string &s = reinterpret_cast<const onnxc_string *>(data)[i];
+      char *chars = take<char>(s.size);
+      if (!chars)
+        continue;
+      if (s.size)
+        std::memcpy(chars, s.data, s.size);
+      strings[i].data = chars;
+    }
+  }
+
+  std::shared_ptr<void> block; // none while counting
+  size_t used = 0;
+  onnxc_value keys{};
+  const void *keysFrom = nullptr;
+  int64_t keysCount = 0;
+};
+
 } // namespace
 
 std::shared_ptr<void> onnxc::allocateAligned(size_t bytes) {
@@ -187,6 +299,7 @@ Value Value::strings(std::vector<int64_t> shape, const std::vector<std::string_v
     invalid(std::to_string(strings.size()) + " strings for a tensor of shape " +
             shapeString(shape.data(), shape.size()));
   std::vector<onnxc_string> views;
+  views.reserve(strings.size());
   for (std::string_view s : strings)
     views.push_back({s.data(), s.size()});
   auto storage = copyStrings(count, views.data());
@@ -196,6 +309,7 @@ Value Value::strings(std::vector<int64_t> shape, const std::vector<std::string_v
 
 Value Value::sequence(std::vector<Value> items) {
   auto rep = std::make_shared<Rep>();
+  rep->abiItems.reserve(items.size());
   for (const Value &item : items)
     rep->abiItems.push_back(item.abi());
   rep->items = std::move(items);
@@ -238,8 +352,10 @@ Value Value::borrow(const onnxc_value &value) {
 }
 
 Value Value::copy(const onnxc_value &value) {
-  Value view = borrow(value);
-  if (view.isTensor()) {
+  if (value.kind != ONNXC_SEQUENCE && value.kind != ONNXC_MAP) {
+    Value view = borrow(value);
+    if (!view.isTensor())
+      return view;
     if (view.elementType() == ElementType::String) {
       auto storage = copyStrings(view.numElements(), static_cast<onnxc_string *>(view.data()));
       void *data = storage->views.get();
@@ -250,13 +366,10 @@ Value Value::copy(const onnxc_value &value) {
       std::memcpy(result.data(), view.data(), view.sizeInBytes());
     return result;
   }
-  if (view.isNone())
-    return view;
-  std::vector<Value> items;
-  for (const Value &item : view.items())
-    items.push_back(copy(item.abi()));
-  return value.kind == ONNXC_MAP ? map(std::move(items[0]), std::move(items[1]))
-                                 : sequence(std::move(items));
+  auto rep = std::make_shared<Rep>();
+  std::tie(rep->abi, rep->owner) = Copier().copy(value);
+  rep->itemsAreLate = true;
+  return Value(std::move(rep));
 }
 
 Value Value::fromDLPack(DLManagedTensorVersioned *tensor) {
@@ -300,7 +413,27 @@ const std::vector<int64_t> &Value::shape() const {
 
 const std::vector<Value> &Value::items() const {
   static const std::vector<Value> none;
-  return rep ? rep->items : none;
+  if (!rep || !rep->itemsAreLate)
+    return rep ? rep->items : none;
+  std::call_once(rep->madeItems, [this] {
+    std::vector<Value> items;
+    for (size_t i = 0; i < rep->abi.count; ++i) {
+      const onnxc_value &item = rep->abi.items[i];
+      if (item.kind == ONNXC_TENSOR) {
+        items.push_back(fromTensor(item.tensor, static_cast<ElementType>(item.elem_type), rep->owner));
+        continue;
+      }
+      auto inner = item.kind == ONNXC_NONE ? nullptr : std::make_shared<Rep>();
+      if (inner) {
+        inner->abi = item;
+        inner->owner = rep->owner;
+        inner->itemsAreLate = true;
+      }
+      items.push_back(Value(std::move(inner)));
+    }
+    rep->items = std::move(items);
+  });
+  return rep->items;
 }
 
 void *Value::checkedData(ElementType type) const {

@@ -32,6 +32,37 @@ TEST(Tree, RegressorByPairs) {
   EXPECT_EQ(call.values<float>(), (std::vector<float>{10.5f, 20.5f, 10.5f}));
 }
 
+// Two trees of different depth on many rows: the same as each row alone, and as by hand. The second
+// ensemble compares in two ways, which has no quick form.
+TEST(Tree, ManyRows) {
+  std::vector<float> x;
+  for (int i = 0; i < 21; ++i)
+    x.insert(x.end(), {static_cast<float>(i), static_cast<float>(i % 4)});
+  for (int64_t otherMode : {0, 3}) { // BRANCH_LEQ, BRANCH_GT
+    auto make = [&](Call &call, const std::vector<float> &rows) {
+      call.in<float>({static_cast<int64_t>(rows.size()) / 2, 2}, rows);
+      call.ints("nodes_treeids", {0, 0, 0, 0, 0, 1, 1, 1}).ints("nodes_nodeids", {0, 1, 2, 3, 4, 0, 1, 2});
+      call.ints("nodes_featureids", {0, 0, 1, 0, 0, 1, 0, 0}).floats("nodes_values", {9, 0, 1, 0, 0, 2, 0, 0});
+      call.ints("nodes_truenodeids", {1, 0, 3, 0, 0, 1, 0, 0}).ints("nodes_falsenodeids", {2, 0, 4, 0, 0, 2, 0, 0});
+      call.ints("nodes_modes", {0, 7, 0, 7, 7, otherMode, 7, 7});
+      call.ints("target_treeids", {0, 0, 0, 1, 1}).ints("target_nodeids", {1, 3, 4, 1, 2}).ints("target_ids", {0, 0, 0, 0, 0});
+      call.floats("target_weights", {1, 2, 4, 8, 16}).attr("n_targets", 1);
+    };
+    Call all(onnxc_kernel_TreeEnsembleRegressor);
+    make(all, x);
+    ASSERT_EQ(all.run({ONNXC_FLOAT}), "");
+    for (int i = 0; i < 21; ++i) {
+      float first = i <= 9 ? 1.0f : i % 4 <= 1 ? 2.0f : 4.0f;
+      float second = (otherMode == 0 ? i % 4 <= 2 : i % 4 > 2) ? 8.0f : 16.0f;
+      EXPECT_EQ(all.values<float>()[i], first + second) << i;
+      Call one(onnxc_kernel_TreeEnsembleRegressor);
+      make(one, {x[2 * i], x[2 * i + 1]});
+      ASSERT_EQ(one.run({ONNXC_FLOAT}), "");
+      EXPECT_EQ(one.values<float>()[0], first + second) << i;
+    }
+  }
+}
+
 TEST(Tree, ClassifierOneScore) {
   Call call(onnxc_kernel_TreeEnsembleClassifier);
   call.in<float>({2, 1}, {0, 2});

@@ -1,4 +1,5 @@
 // TopK, NonMaxSuppression, NonZero, Compress, Unique.
+#include <algorithm>
 #include <cmath>
 
 #include "KernelTest.h"
@@ -26,6 +27,32 @@ TEST(TopK, SmallestAlongFirstAxisOfHalf) {
   ASSERT_EQ(call.run({ONNXC_FLOAT16, ONNXC_INT64}), "");
   EXPECT_EQ(call.shape(1), (Shape{1, 2}));
   EXPECT_EQ(call.values<int64_t>(1), (Shape{2, 0}));
+}
+
+// Against a sort, for few and many of a long row, which go different ways, and both directions.
+TEST(TopK, LongRows) {
+  std::vector<float> x;
+  for (int i = 0; i < 500; ++i)
+    x.push_back(static_cast<float>(i * 7919 % 251) - 100); // with ties
+  x[77] = NAN;
+  for (int64_t k : {1, 5, 40, 499, 500})
+    for (int64_t largest : {0, 1}) {
+      Shape order;
+      for (int64_t i = 0; i < 500; ++i)
+        order.push_back(i);
+      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+        float p = x[largest ? b : a], q = x[largest ? a : b]; // NaN is the greatest
+        return p < q || (q != q && p == p);
+      });
+      order.resize(k);
+      Call call(onnxc_kernel_TopK), wide(onnxc_kernel_TopK);
+      call.in<float>({500}, x).in<int64_t>({1}, {k}).attr("largest", largest);
+      ASSERT_EQ(call.run({ONNXC_FLOAT, ONNXC_INT64}), "");
+      EXPECT_EQ(call.values<int64_t>(1), order) << k << " " << largest;
+      wide.in<double>({500}, std::vector<double>(x.begin(), x.end())).in<int64_t>({1}, {k}).attr("largest", largest);
+      ASSERT_EQ(wide.run({ONNXC_DOUBLE, ONNXC_INT64}), "");
+      EXPECT_EQ(wide.values<int64_t>(1), order) << k << " " << largest;
+    }
 }
 
 TEST(TopK, TooMany) {

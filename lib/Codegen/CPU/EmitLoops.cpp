@@ -1,5 +1,6 @@
 // onnxc-emit-loops: see Passes.td.
 #include "onnxc/Codegen/CPU/DotEmitter.h"
+#include "onnxc/Codegen/CPU/LoopEmitter.h"
 #include "onnxc/Codegen/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -40,7 +40,7 @@ public:
     base.assign(numLoops, Value());
     factor.assign(numLoops, 1);
     lanes = schedule.lanes;
-    if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combiner())
+    if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combines())
       return failure();
     const std::optional<PanelProduct> &product = schedule.product;
     if (!product || product->streams <= 1 || !product->rows ||
@@ -97,13 +97,18 @@ private:
   }
 
   /// The operation that combines with the accumulator, for a horizontal reduction.
-  std::optional<vector::CombiningKind> combiner() {
-    if (op.getNumDpsInits() != 1)
-      return std::nullopt;
+  std::optional<vector::CombiningKind> combiner(unsigned init) {
     SmallVector<Operation *, 4> combiners;
-    if (!matchReduction(op.getRegionOutputArgs(), 0, combiners) || combiners.size() != 1)
+    if (!matchReduction(op.getRegionOutputArgs(), init, combiners) || combiners.size() != 1)
       return std::nullopt;
     return linalg::getCombinerOpKind(combiners[0]);
+  }
+  /// Whether every accumulator has one.
+  bool combines() {
+    for (unsigned i = 0, e = op.getNumDpsInits(); i < e; ++i)
+      if (!combiner(i))
+        return false;
+    return true;
   }
 
   template <typename Fn> void loop(Value from, Value to, int64_t step, Fn inside) {
@@ -376,15 +381,15 @@ private:
     if (vectorReduction)
       reductions.push_back(*schedule.vectorDim);
 
-    std::optional<vector::CombiningKind> kind;
-    if (vectorReduction)
-      kind = combiner();
+    SmallVector<vector::CombiningKind> kinds;
+    for (unsigned i = 0; vectorReduction && i < numInits; ++i)
+      kinds.push_back(*combiner(i));
     for (unsigned i = 0; i < numInits; ++i)
       for (const Coordinates &c : places[i]) {
         if (reductions.empty() && !initUsed[i])
           accumulators.push_back(Value());
         else if (vectorReduction)
-          accumulators.push_back(identityVector(*kind, elementType(initIndex(i))));
+          accumulators.push_back(identityVector(kinds[i], elementType(initIndex(i))));
         else if (fusion.fill)
           accumulators.push_back(startVector());
         else
@@ -398,7 +403,7 @@ private:
         Value value = results[at++];
         if (vectorReduction) {
           Value start = fusion.fill ? startValue() : loadScalar(initIndex(i), c);
-          value = vector::ReductionOp::create(b, loc, *kind, value, start,
+          value = vector::ReductionOp::create(b, loc, kinds[i], value, start,
                                               arith::FastMathFlags::reassoc);
         }
         if (fusion.storesResult)

@@ -70,12 +70,11 @@ private:
       return;
     Group group = collect(root);
     SmallVector<int64_t> tiles;
-    // Members that would be computed again for each tile are left out, last first,
-    // until some loop can be tiled.
+    // Members that would be computed again for each tile are left out until some loop can be tiled.
     while (tiles = tileSizes(root, group), llvm::all_of(tiles, [](int64_t t) { return t == 0; })) {
       if (group.members.size() == 1)
         return;
-      dropLast(group);
+      dropOne(group);
     }
     auto id = IntegerAttr::get(IndexType::get(context), nextGroup++);
     for (linalg::LinalgOp member : group.members)
@@ -83,10 +82,35 @@ private:
     root->setAttr("onnxc.tile_sizes", DenseI64ArrayAttr::get(context, tiles));
   }
 
-  void dropLast(Group &group) {
-    group.ties.erase(group.members.back());
-    if (group.members.pop_back_val() == group.attention)
-      group.attention = nullptr;
+  /// Drops the member that follows the fewest of the root's loops (the last of them), and what
+  /// only it used.
+  void dropOne(Group &group) {
+    auto followed = [&](linalg::LinalgOp member) {
+      return isa<linalg::FillOp>(member) ? std::numeric_limits<int64_t>::max()
+                                         : llvm::count_if(group.ties[member], [](int t) { return t >= 0; });
+    };
+    // Of attention the last ones go first: the others need them less.
+    linalg::LinalgOp worst = group.members.back();
+    if (!group.attention)
+      for (linalg::LinalgOp member : llvm::drop_begin(llvm::reverse(group.members)))
+        if (member != group.members.front() && followed(member) < followed(worst))
+          worst = member;
+    auto drop = [&](linalg::LinalgOp member) {
+      group.ties.erase(member);
+      if (member == group.attention)
+        group.attention = nullptr;
+      llvm::erase(group.members, member);
+    };
+    drop(worst);
+    auto isLeft = [&](linalg::LinalgOp member) {
+      return member != group.members.front() &&
+             llvm::any_of(member->getUsers(), [&](Operation *user) { return !group.ties.count(user); });
+    };
+    while (auto *member = llvm::find_if(group.members, isLeft)) {
+      if (member == group.members.end())
+        break;
+      drop(*member);
+    }
   }
 
   Group collect(linalg::LinalgOp root) {

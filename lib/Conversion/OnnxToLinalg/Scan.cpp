@@ -2,11 +2,55 @@
 #include "ElementwiseTable.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 
 namespace onnxc {
 namespace {
+
+/// Along an axis with others inside: a step is elementwise work on a whole [outer, inner] slice.
+Value runSlices(OpBuilder &b, Location loc, Type elem, Value flat, Value init, bool isProduct,
+                bool exclusive, bool reverse) {
+  ScalarCodec codec(elem);
+  SmallVector<OpFoldResult> dims = getDims(b, loc, flat), slice{dims[0], dims[2]};
+  Scalar start{b, loc, {}, elem};
+  Value first = start.num(isProduct ? 1 : 0);
+  auto sliceType = cast<RankedTensorType>(emptyTensor(b, loc, slice, onnxElem(flat)).getType());
+  Value sums = filled(b, loc, slice, first);
+  Value zero = constIndex(b, loc, 0), one = constIndex(b, loc, 1), count = toIndex(b, loc, dims[1]);
+  AffineMap id = b.getMultiDimIdentityMap(2);
+  SmallVector<utils::IteratorType> parallel(2, utils::IteratorType::parallel);
+  SmallVector<OpFoldResult> sizes{dims[0], b.getIndexAttr(1), dims[2]}, steps(3, b.getIndexAttr(1));
+  auto loop = scf::ForOp::create(
+      b, loc, zero, count, one, ValueRange{init, sums},
+      [&](OpBuilder &b, Location loc, Value k, ValueRange carried) {
+        Value at = k;
+        if (reverse)
+          at = arith::SubIOp::create(b, loc, arith::SubIOp::create(b, loc, count, one), k);
+        SmallVector<OpFoldResult> offsets{b.getIndexAttr(0), at, b.getIndexAttr(0)};
+        Value x = tensor::ExtractSliceOp::create(b, loc, sliceType, flat, offsets, sizes, steps);
+        auto sum = linalg::GenericOp::create(
+            b, loc, carried[1].getType(), ValueRange{x}, ValueRange{carried[1]},
+            ArrayRef<AffineMap>{id, id}, parallel, [&](OpBuilder &b, Location loc, ValueRange args) {
+              Scalar s{b, loc, {}, elem};
+              Value v = codec.decode(b, loc, args[0]);
+              linalg::YieldOp::create(b, loc, isProduct ? s.mul(args[1], v) : s.add(args[1], v));
+            });
+        Value out = exclusive ? carried[1] : sum.getResult(0);
+        Value encoded = emptyTensor(b, loc, slice, onnxElem(flat));
+        encoded = linalg::GenericOp::create(
+                      b, loc, sliceType, ValueRange{out}, ValueRange{encoded},
+                      ArrayRef<AffineMap>{id, id}, parallel,
+                      [&](OpBuilder &b, Location loc, ValueRange args) {
+                        linalg::YieldOp::create(b, loc, codec.encode(b, loc, args[0]));
+                      })
+                      .getResult(0);
+        Value next = tensor::InsertSliceOp::create(b, loc, encoded, carried[0], offsets, sizes, steps);
+        scf::YieldOp::create(b, loc, ValueRange{next, sum.getResult(0)});
+      });
+  return loop.getResult(0);
+}
 
 // The input is seen as [outer, n, inner] around the axis, which may be known only at
 // run time. One accumulator in the compute type runs along n.
@@ -50,6 +94,11 @@ LogicalResult lowerCumulative(const OnnxTypeConverter &types, Operation *op, Val
   bool exclusive = flag("exclusive"), reverse = flag("reverse");
   Value flat = reshapeTo(b, loc, input, {outer, n, inner});
   Value init = emptyTensor(b, loc, {outer, n, inner}, onnxElem(input));
+  if (constant && !isConstantIntValue(inner, 1)) {
+    Value result = runSlices(b, loc, elem, flat, init, isProduct, exclusive, reverse);
+    replaceOp(b, types, op, reshapeTo(b, loc, result, dims));
+    return success();
+  }
   Value zero = constIndex(b, loc, 0), one = constIndex(b, loc, 1);
   Value count = toIndex(b, loc, n), last = toIndex(b, loc, subIndex(b, loc, n, b.getIndexAttr(1)));
   scf::LoopNest nest = scf::buildLoopNest(

@@ -74,6 +74,60 @@ func.func @panels(%a: tensor<?x768xf32>, %b: tensor<12x768x64xf32>, %m: index) -
   return %p : tensor<?x12x64xf32>
 }
 
+// A transposed copy: tiles that have a part of the rows of both sides.
+// CHECK-LABEL: @transposed
+// CHECK: onnxc.tile_sizes = array<i64: 64, 256>
+func.func @transposed(%x: tensor<768x768xf32>) -> tensor<768x768xf32> {
+  %e = tensor.empty() : tensor<768x768xf32>
+  %y = linalg.transpose ins(%x : tensor<768x768xf32>) outs(%e : tensor<768x768xf32>) permutation = [1, 0]
+  return %y : tensor<768x768xf32>
+}
+
+// Tables along both loops leave none to tile: one is left out. The sum's start, which follows both, is not.
+// CHECK-LABEL: @tables
+// CHECK: linalg.fill {onnxc.group = [[G:.*]] : index}
+// CHECK: math.exp
+// CHECK: onnxc.group = [[G]] : index}
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: math.absf
+// CHECK-NOT: onnxc.group
+// CHECK: math.sqrt
+// CHECK: onnxc.group = [[G]] : index, onnxc.tile_sizes = array<i64: 0, 256>
+func.func @tables(%x: tensor<64x512x8xf32>, %t: tensor<512xf32>, %r: tensor<64xf32>) -> tensor<64x512xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x512xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<64x512xf32>) -> tensor<64x512xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<64x512x8xf32>) outs(%f : tensor<64x512xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    %1 = arith.addf %0, %o : f32
+    linalg.yield %1 : f32
+  } -> tensor<64x512xf32>
+  %et = tensor.empty() : tensor<512xf32>
+  %u = linalg.generic {indexing_maps = [affine_map<(j) -> (j)>, affine_map<(j) -> (j)>], iterator_types = ["parallel"]}
+      ins(%t : tensor<512xf32>) outs(%et : tensor<512xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.absf %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<512xf32>
+  %er = tensor.empty() : tensor<64xf32>
+  %v = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%r : tensor<64xf32>) outs(%er : tensor<64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.sqrt %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<64xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %u, %v : tensor<64x512xf32>, tensor<512xf32>, tensor<64xf32>) outs(%e : tensor<64x512xf32>) {
+  ^bb0(%a: f32, %c: f32, %d: f32, %o: f32):
+    %0 = arith.divf %a, %c : f32
+    %1 = arith.addf %0, %d : f32
+    linalg.yield %1 : f32
+  } -> tensor<64x512xf32>
+  return %y : tensor<64x512xf32>
+}
+
 #q = affine_map<(h, m, n, k) -> (h, m, k)>
 #k = affine_map<(h, m, n, k) -> (h, k, n)>
 #s = affine_map<(h, m, n, k) -> (h, m, n)>
