@@ -8,7 +8,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/ValueBoundsOpInterface.h"
 
 using namespace mlir;
 
@@ -131,11 +130,36 @@ private:
     return arith::SIToFPOp::create(b, loc, b.getF64Type(), integer);
   }
 
-  /// The most that a value inside the loop can be.
-  std::optional<int64_t> bound(Value value) {
-    FailureOr<int64_t> found = ValueBoundsConstraintSet::computeConstantBound(
-        presburger::BoundType::UB, {value}, /*stopCondition=*/nullptr, /*closedUB=*/true);
-    return succeeded(found) ? std::optional(*found) : std::nullopt;
+  /// About the most that a value inside the loop can be: tiles' sizes are a minimum with a constant, and
+  /// what is computed from them grows with them. (Solving for all bounds, as upstream's interface
+  /// does, takes minutes on models with unknown sizes.)
+  std::optional<int64_t> bound(Value value, int depth = 0) {
+    if (std::optional<int64_t> constant = getConstantIntValue(value))
+      return constant;
+    Operation *op = value.getDefiningOp();
+    if (!op || depth > 4 || !loop->isAncestor(op))
+      return std::nullopt;
+    if (auto min = dyn_cast<affine::AffineMinOp>(op)) {
+      std::optional<int64_t> least;
+      for (AffineExpr expr : min.getMap().getResults())
+        if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+          least = std::min(least.value_or(constant.getValue()), constant.getValue());
+      return least;
+    }
+    auto apply = dyn_cast<affine::AffineApplyOp>(op);
+    if (!apply)
+      return std::nullopt;
+    SmallVector<Attribute> operands;
+    for (Value operand : apply.getOperands()) {
+      std::optional<int64_t> most = bound(operand, depth + 1);
+      if (!most)
+        return std::nullopt;
+      operands.push_back(b.getIndexAttr(*most));
+    }
+    SmallVector<Attribute> result;
+    if (failed(apply.getMap().constantFold(operands, result)))
+      return std::nullopt;
+    return cast<IntegerAttr>(result[0]).getInt();
   }
 
   /// The value, computed before the loop; none if it depends on the iteration.
