@@ -25,6 +25,7 @@ struct Candidate {
   SmallVector<unsigned> depth; // the loops that reduce, in the operation's order
   bool shared;                 // the other operand does not move with the columns
   unsigned rowLoops;           // parallel loops that the weights do not follow
+  int64_t offset;              // of the weights in the constant, in elements
 };
 
 ArrayRef<char> rawBytes(ElementsAttr value) {
@@ -64,17 +65,19 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       AffineMap map = op.getMatchingIndexingMap(input);
       if (!map.isProjectedPermutation() || !map.isFunctionOfDim(column))
         continue;
-      arith::ConstantOp constant = constantBehind(input->get());
+      int64_t offset;
+      arith::ConstantOp constant = constantBehind(input->get(), offset);
       auto type = dyn_cast<RankedTensorType>(input->get().getType());
       if (!constant || !type || !type.hasStaticShape())
         continue;
       ArrayRef<char> bytes = rawBytes(cast<ElementsAttr>(constant.getValue()));
       if (bytes.empty() || type.getElementTypeBitWidth() % 8 != 0 ||
-          static_cast<int64_t>(bytes.size()) !=
-              type.getNumElements() * (type.getElementTypeBitWidth() / 8))
+          static_cast<int64_t>(bytes.size()) <
+              (offset + type.getNumElements()) * (type.getElementTypeBitWidth() / 8))
         continue;
       AffineMap otherMap = op.getMatchingIndexingMap(other);
-      Candidate c{op, input, constant, type, column, {}, {}, !otherMap.isFunctionOfDim(column), 0};
+      Candidate c{op, input, constant, type, column, {}, {}, !otherMap.isFunctionOfDim(column), 0,
+                  offset};
       for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
         bool follows = map.isFunctionOfDim(dim);
         if (iterator == utils::IteratorType::reduction) {
@@ -94,16 +97,44 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     return std::nullopt;
   }
 
-  /// The constant that a value is, seen through reshapes.
-  arith::ConstantOp constantBehind(Value value) {
+  /// The constant that a value is, or is one piece of, seen through reshapes and slices; `offset`: where
+  /// it begins in the constant, in elements.
+  arith::ConstantOp constantBehind(Value value, int64_t &offset) {
+    offset = 0;
     while (true) {
-      if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
+      if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>()) {
         value = expand.getSrc();
-      else if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>())
+      } else if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>()) {
         value = collapse.getSrc();
-      else
+      } else if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>()) {
+        std::optional<int64_t> start = startOfPiece(slice);
+        if (!start)
+          return nullptr;
+        offset += *start;
+        value = slice.getSource();
+      } else {
         return value.getDefiningOp<arith::ConstantOp>();
+      }
     }
+  }
+
+  /// Where a slice that is one run of memory begins, in elements.
+  static std::optional<int64_t> startOfPiece(tensor::ExtractSliceOp slice) {
+    auto type = slice.getSourceType();
+    ArrayRef<int64_t> offsets = slice.getStaticOffsets(), sizes = slice.getStaticSizes();
+    if (!type.hasStaticShape() || ShapedType::isDynamicShape(offsets) ||
+        ShapedType::isDynamicShape(sizes) ||
+        llvm::any_of(slice.getStaticStrides(), [](int64_t stride) { return stride != 1; }))
+      return std::nullopt;
+    int64_t start = 0;
+    bool single = true; // so far one index of each dimension
+    for (auto [offset, size, whole] : llvm::zip(offsets, sizes, type.getShape())) {
+      if (!single && size != whole)
+        return std::nullopt;
+      single &= size == 1;
+      start = start * whole + offset;
+    }
+    return start;
   }
 
   /// The widest panel that divides the columns; 0: none. A product's tile is six rows of four
@@ -278,9 +309,9 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     auto value = cast<ElementsAttr>(c.constant.getValue());
     ArrayRef<char> from = rawBytes(value);
     int64_t size = type.getElementTypeBitWidth() / 8;
-    AsmResourceBlob blob = HeapAsmResourceBlob::allocate(from.size(), 64);
+    AsmResourceBlob blob = HeapAsmResourceBlob::allocate(type.getNumElements() * size, 64);
     char *to = blob.getMutableData().data();
-    walk(type.getShape(), strides, 0, [&](int64_t element) {
+    walk(type.getShape(), strides, c.offset, [&](int64_t element) {
       memcpy(to, from.data() + element * size, size);
       to += size;
     });
