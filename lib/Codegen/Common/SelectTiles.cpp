@@ -21,6 +21,8 @@ constexpr int64_t kTurnedRows = 64, kTurnedColumns = 256;
 /// Products in a tile that are worth handing to a thread, and more tiles than any machine needs.
 constexpr double kTileWork = 1.5e6;
 constexpr int kManyTiles = 16;
+/// Rows of a convolution's register tile.
+constexpr int64_t kRows = 14;
 
 int64_t assumed(int64_t size) { return ShapedType::isDynamic(size) ? kAssumedSize : size; }
 
@@ -341,13 +343,20 @@ private:
     if (lines.size() < (depthwise ? 1 : 2) || !tileable[lines.front()])
       return false;
     double imageBytes = bytesOf(contraction, image), filterBytes = bytesOf(contraction, filters);
-    // One of several images at a time.
+    // One of several images at a time; where their number is unknown it may be one.
     double images = 1;
-    while (lines.size() > 2 && tileable[lines[1]]) {
+    while (tileable[lines.back()] &&
+           (lines.size() > 2 ||
+            (lines.size() > 1 && ShapedType::isDynamic(sizes[lines.front()]))) &&
+           tileable[lines[1]]) {
       tiles[lines.front()] = 1;
-      images *= assumed(sizes[lines.front()]);
+      if (ShapedType::isDynamic(sizes[lines.front()]))
+        imageBytes /= kAssumedSize;
+      else
+        images *= sizes[lines.front()];
       lines.erase(lines.begin());
     }
+    bool rowsOnly = lines.size() == 1 && !depthwise;
     int line = lines.front();
     if (depthwise)
       panel = -1;
@@ -359,6 +368,9 @@ private:
     double best = std::numeric_limits<double>::max();
     for (int64_t lineTiles = 1; lineTiles <= numLines; ++lineTiles) {
       int64_t height = llvm::divideCeil(numLines, lineTiles);
+      // The rows of a register tile are along this loop.
+      if (rowsOnly && height > 2 * kRows)
+        height = llvm::alignTo(height, kRows);
       if (height > 1 && llvm::divideCeil(numLines, height) != lineTiles)
         continue;
       for (int64_t panelTiles = 1; panelTiles <= numPanels; ++panelTiles) {
