@@ -3,6 +3,8 @@
 // through the reduction loops.
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 
+#include "VectorClone.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -281,10 +283,10 @@ private:
         mapping.map(argument, value);
       }
       for (Operation &inner : block.without_terminator())
-        cloneOnVectors(inner, mapping, lanes);
+        cloneOnVectors(b, loc, inner, mapping, lanes);
       for (auto [i, yielded] : llvm::enumerate(block.getTerminator()->getOperands())) {
         OpOperand &init = *generic.getDpsInitOperand(i);
-        Value value = onVector(mapping.lookupOrDefault(yielded), lanes);
+        Value value = onVector(b, loc, mapping.lookupOrDefault(yielded), lanes);
         vector::StoreOp::create(b, loc, value, init.get(),
                                 indices(epilogue.maps[init.getOperandNumber()], row, column));
         held[init.get()] = value;
@@ -301,31 +303,6 @@ private:
       return memref::LoadOp::create(b, loc, source, place);
     return vector::LoadOp::create(b, loc, VectorType::get(lanes, type.getElementType()), source,
                                   place);
-  }
-
-  Value onVector(Value value, int64_t lanes) {
-    if (isa<VectorType>(value.getType()))
-      return value;
-    return vector::BroadcastOp::create(b, loc, VectorType::get(lanes, value.getType()), value);
-  }
-
-  void cloneOnVectors(Operation &inner, IRMapping &mapping, int64_t lanes) {
-    if (llvm::none_of(inner.getOperands(), [&](Value operand) {
-          return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
-        })) {
-      b.clone(inner, mapping);
-      return;
-    }
-    SmallVector<Value> operands;
-    for (Value operand : inner.getOperands())
-      operands.push_back(onVector(mapping.lookupOrDefault(operand), lanes));
-    SmallVector<Type> types;
-    for (Type type : inner.getResultTypes())
-      types.push_back(VectorType::get(lanes, type));
-    OperationState state(loc, inner.getName(), operands, types, inner.getAttrs());
-    Operation *clone = b.create(state);
-    for (auto [from, to] : llvm::zip(inner.getResults(), clone->getResults()))
-      mapping.map(from, to);
   }
 
   SmallVector<Value> emitSums(ArrayRef<unsigned> dims, ArrayRef<Value> accumulators, int64_t height,

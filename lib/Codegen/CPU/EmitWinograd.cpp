@@ -2,6 +2,7 @@
 // [alpha^2][tile][C], multiplies each of the alpha^2 matrices with a panel of the weights into
 // M [alpha^2][tile][panel], and transforms M back; V and M stay in the second-level cache. The
 // method: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
+#include "VectorClone.h"
 #include "WinogradTransforms.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Cg/IR/Cg.h"
@@ -472,32 +473,8 @@ private:
       if (!body.getArgument(e + 1).use_empty())
         mapping.map(body.getArgument(e + 1), same[e] ? same[e] : loadExtra(e, at, tail));
     for (Operation &inner : body.without_terminator())
-      cloneOnVectors(inner, mapping);
-    return widen(mapping.lookupOrDefault(cast<cg::YieldOp>(body.getTerminator()).getValue()));
-  }
-
-  Value widen(Value value) {
-    if (isa<VectorType>(value.getType()))
-      return value;
-    return vector::BroadcastOp::create(b, VectorType::get(lanes, value.getType()), value);
-  }
-
-  void cloneOnVectors(Operation &inner, IRMapping &mapping) {
-    bool onScalars = llvm::none_of(inner.getOperands(), [&](Value operand) {
-      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
-    });
-    if (onScalars) {
-      b.clone(inner, mapping);
-      return;
-    }
-    SmallVector<Value> operands;
-    for (Value operand : inner.getOperands())
-      operands.push_back(widen(mapping.lookupOrDefault(operand)));
-    SmallVector<Type> types;
-    for (Type type : inner.getResultTypes())
-      types.push_back(VectorType::get(lanes, type));
-    OperationState state(b.getLoc(), inner.getName(), operands, types, inner.getAttrs());
-    mapping.map(inner.getResults(), b.create(state)->getResults());
+      cloneOnVectors(b, b.getLoc(), inner, mapping, lanes);
+    return onVector(b, b.getLoc(), mapping.lookupOrDefault(cast<cg::YieldOp>(body.getTerminator()).getValue()), lanes);
   }
 
   ImplicitLocOpBuilder b;

@@ -5,6 +5,7 @@
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
 #include "StridedLoads.h"
+#include "VectorClone.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -366,12 +367,10 @@ private:
     unsigned numInits = op.getNumDpsInits();
     SmallVector<SmallVector<Coordinates>> places(numInits);
     SmallVector<Value> accumulators;
-    bool readsInit = false;
     SmallVector<bool> initUsed(numInits);
     for (unsigned i = 0; i < numInits; ++i) {
       places[i] = positions(maps[initIndex(i)]);
       initUsed[i] = !body.getArgument(initIndex(i)).use_empty();
-      readsInit |= initUsed[i];
     }
     SmallVector<unsigned> reductions;
     for (unsigned dim = 0; dim < numLoops; ++dim)
@@ -389,7 +388,7 @@ private:
         if (reductions.empty() && !initUsed[i])
           accumulators.push_back(Value());
         else if (vectorReduction)
-          accumulators.push_back(identityVector(kinds[i], elementType(initIndex(i))));
+          accumulators.push_back(identityVector(b, loc, kinds[i], elementType(initIndex(i)), lanes));
         else if (fusion.fill)
           accumulators.push_back(startVector());
         else
@@ -467,52 +466,6 @@ private:
 
   Type elementType(unsigned operand) {
     return getElementTypeOrSelf(op->getOperand(operand).getType());
-  }
-
-  Value identityVector(vector::CombiningKind kind, Type element) {
-    using K = vector::CombiningKind;
-    TypedAttr value;
-    if (auto type = dyn_cast<FloatType>(element)) {
-      const llvm::fltSemantics &semantics = type.getFloatSemantics();
-      switch (kind) {
-      case K::MUL:
-        value = b.getFloatAttr(type, 1.0);
-        break;
-      case K::MAXNUMF:
-      case K::MAXIMUMF:
-        value = b.getFloatAttr(type, APFloat::getInf(semantics, /*Negative=*/true));
-        break;
-      case K::MINNUMF:
-      case K::MINIMUMF:
-        value = b.getFloatAttr(type, APFloat::getInf(semantics));
-        break;
-      default:
-        value = b.getFloatAttr(type, 0.0);
-      }
-    } else {
-      unsigned bits = element.getIntOrFloatBitWidth();
-      APInt identity(bits, 0);
-      switch (kind) {
-      case K::MUL:
-        identity = APInt(bits, 1);
-        break;
-      case K::AND:
-      case K::MINUI:
-        identity = APInt::getAllOnes(bits);
-        break;
-      case K::MAXSI:
-        identity = APInt::getSignedMinValue(bits);
-        break;
-      case K::MINSI:
-        identity = APInt::getSignedMaxValue(bits);
-        break;
-      default:
-        break;
-      }
-      value = b.getIntegerAttr(element, identity);
-    }
-    auto type = VectorType::get(lanes, element);
-    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
   }
 
   /// Nested reduction loops that carry the accumulators; the tile's body at the bottom.
@@ -625,28 +578,7 @@ private:
       mapping.map(inner.getResult(0), value);
       return;
     }
-    bool anyVector = llvm::any_of(inner.getOperands(), [&](Value operand) {
-      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
-    });
-    if (!anyVector) {
-      allowContraction(b.clone(inner, mapping));
-      return;
-    }
-    SmallVector<Value> operands;
-    for (Value operand : inner.getOperands()) {
-      Value value = mapping.lookupOrDefault(operand);
-      if (!isa<VectorType>(value.getType()))
-        value = vector::BroadcastOp::create(b, loc, VectorType::get(lanes, value.getType()), value);
-      operands.push_back(value);
-    }
-    SmallVector<Type> types;
-    for (Type type : inner.getResultTypes())
-      types.push_back(VectorType::get(lanes, type));
-    OperationState state(loc, inner.getName(), operands, types, inner.getAttrs());
-    Operation *clone = b.create(state);
-    allowContraction(clone);
-    for (auto [from, to] : llvm::zip(inner.getResults(), clone->getResults()))
-      mapping.map(from, to);
+    allowContraction(onnxc::cloneOnVectors(b, loc, inner, mapping, lanes));
   }
 
   /// A product and the sum it goes into may become one fused multiply-add.

@@ -1,6 +1,7 @@
 // onnxc-parallelize-loops: see Passes.td. Groups with a contraction or rows that fit a cache became
 // parallel loops on tensors; what is left here is padding, concatenation, transposition and the like, which
 // the memory's speed bounds.
+#include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -29,20 +30,6 @@ int64_t elementBytes(linalg::LinalgOp op) {
       bytes += type.getElementType().isIntOrFloat()
                    ? llvm::divideCeil(type.getElementTypeBitWidth(), 8) : 8;
   return bytes;
-}
-
-/// A product: its tiles are SelectTiles' decision, and its emitters look for the fill before it.
-bool isContraction(linalg::LinalgOp op) {
-  if (op.getNumReductionLoops() == 0)
-    return false;
-  for (OpOperand *input : op.getDpsInputOperands()) {
-    AffineMap map = op.getMatchingIndexingMap(input);
-    for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray()))
-      if (iterator == utils::IteratorType::parallel && !op.isScalar(input) &&
-          !op.getMatchingBlockArgument(input).use_empty() && !map.isFunctionOfDim(dim))
-        return true;
-  }
-  return false;
 }
 
 /// Sizes of tiles that are whole in the inner dimensions; all 0: the operation stays as it is.
@@ -86,6 +73,7 @@ struct ParallelizeLoops : impl::ParallelizeLoopsPassBase<ParallelizeLoops> {
 
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
+    // The tiles of a product are SelectTiles' decision, and its emitters look for the fill before it.
     getOperation().walk([&](linalg::LinalgOp op) {
       if (op.hasPureBufferSemantics() && !op->getParentOfType<scf::ForallOp>() && !isContraction(op))
         ops.push_back(op);

@@ -1,5 +1,6 @@
 // onnxc-pack-integer-weights: see Passes.td. What dot product instructions want: four
 // consecutive bytes of a sum in each lane of a vector.
+#include "ConstantData.h"
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/Passes.h"
 
@@ -22,15 +23,6 @@ struct Candidate {
   unsigned n, k; // loops
   int64_t sizeN, sizeK;
 };
-
-ArrayRef<char> rawBytes(ElementsAttr value) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    return blob ? blob->getData() : ArrayRef<char>();
-  }
-  auto dense = dyn_cast<DenseElementsAttr>(value);
-  return dense && !dense.isSplat() ? dense.getRawData() : ArrayRef<char>();
-}
 
 /// The width of the panels and the columns with what fills the last one up. Panels are multiples of eight
 /// columns that divide, or else of vectors, at the price of few columns too many.
@@ -93,15 +85,9 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     return std::nullopt;
   }
 
-  /// The constant that a value is, seen through reshapes.
-  arith::ConstantOp constantBehind(Value value) {
-    while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(value.getDefiningOp()))
-      value = value.getDefiningOp()->getOperand(0);
-    return value.getDefiningOp<arith::ConstantOp>();
-  }
-
   bool matchLoops(Candidate &c) {
-    arith::ConstantOp constant = constantBehind(c.weights->get());
+    int64_t offset;
+    arith::ConstantOp constant = constantBehind(c.weights->get(), offset);
     AffineMap x = c.op.getMatchingIndexingMap(c.x), w = c.op.getMatchingIndexingMap(c.weights),
               out = c.op.getMatchingIndexingMap(c.op.getDpsInitOperand(0));
     if (!constant || !cast<RankedTensorType>(c.weights->get().getType()).hasStaticShape() ||

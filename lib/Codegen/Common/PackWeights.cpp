@@ -1,5 +1,6 @@
 // onnxc-pack-weights: see Passes.td. The layout is the one that the register tiles read in
 // order: panels of as many columns as a tile has, each panel row after row.
+#include "ConstantData.h"
 #include "onnxc/Codegen/Passes.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -27,15 +28,6 @@ struct Candidate {
   unsigned rowLoops;           // parallel loops that the weights do not follow
   int64_t offset;              // of the weights in the constant, in elements
 };
-
-ArrayRef<char> rawBytes(ElementsAttr value) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    return blob ? blob->getData() : ArrayRef<char>();
-  }
-  auto dense = dyn_cast<DenseElementsAttr>(value);
-  return dense && !dense.isSplat() ? dense.getRawData() : ArrayRef<char>();
-}
 
 struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
   using PackWeightsPassBase::PackWeightsPassBase;
@@ -95,46 +87,6 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
         return c;
     }
     return std::nullopt;
-  }
-
-  /// The constant that a value is, or is one piece of, seen through reshapes and slices; `offset`: where
-  /// it begins in the constant, in elements.
-  arith::ConstantOp constantBehind(Value value, int64_t &offset) {
-    offset = 0;
-    while (true) {
-      if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>()) {
-        value = expand.getSrc();
-      } else if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>()) {
-        value = collapse.getSrc();
-      } else if (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>()) {
-        std::optional<int64_t> start = startOfPiece(slice);
-        if (!start)
-          return nullptr;
-        offset += *start;
-        value = slice.getSource();
-      } else {
-        return value.getDefiningOp<arith::ConstantOp>();
-      }
-    }
-  }
-
-  /// Where a slice that is one run of memory begins, in elements.
-  static std::optional<int64_t> startOfPiece(tensor::ExtractSliceOp slice) {
-    auto type = slice.getSourceType();
-    ArrayRef<int64_t> offsets = slice.getStaticOffsets(), sizes = slice.getStaticSizes();
-    if (!type.hasStaticShape() || ShapedType::isDynamicShape(offsets) ||
-        ShapedType::isDynamicShape(sizes) ||
-        llvm::any_of(slice.getStaticStrides(), [](int64_t stride) { return stride != 1; }))
-      return std::nullopt;
-    int64_t start = 0;
-    bool single = true; // so far one index of each dimension
-    for (auto [offset, size, whole] : llvm::zip(offsets, sizes, type.getShape())) {
-      if (!single && size != whole)
-        return std::nullopt;
-      single &= size == 1;
-      start = start * whole + offset;
-    }
-    return start;
   }
 
   /// The widest panel that divides the columns; 0: none. A product's tile is six rows of four

@@ -21,6 +21,21 @@ double balance(int64_t tiles) {
 
 } // namespace
 
+bool isContraction(linalg::LinalgOp op) {
+  if (op.getNumReductionLoops() == 0)
+    return false;
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    if (op.getMatchingBlockArgument(input).use_empty() || op.isScalar(input))
+      continue;
+    AffineMap map = op.getMatchingIndexingMap(input);
+    for (auto [dim, iterator] : llvm::enumerate(iterators))
+      if (iterator == utils::IteratorType::parallel && !map.isFunctionOfDim(dim))
+        return true;
+  }
+  return false;
+}
+
 bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
                       ArrayRef<bool> tileable, SmallVectorImpl<int64_t> &tiles) {
   if (product.getNumReductionLoops() != 1)

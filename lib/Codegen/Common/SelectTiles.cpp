@@ -26,23 +26,6 @@ constexpr int64_t kRows = 14;
 
 int64_t assumed(int64_t size) { return ShapedType::isDynamic(size) ? kAssumedSize : size; }
 
-/// Uses what it reads several times: a reduction with an operand that some loop of the
-/// result does not move with (a matrix product, a convolution).
-bool isContraction(linalg::LinalgOp op) {
-  if (op.getNumReductionLoops() == 0)
-    return false;
-  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-  for (OpOperand *input : op.getDpsInputOperands()) {
-    if (op.getMatchingBlockArgument(input).use_empty() || op.isScalar(input))
-      continue;
-    AffineMap map = op.getMatchingIndexingMap(input);
-    for (auto [dim, iterator] : llvm::enumerate(iterators))
-      if (iterator == utils::IteratorType::parallel && !map.isFunctionOfDim(dim))
-        return true;
-  }
-  return false;
-}
-
 /// A group: the root first. For each member, the root's loop that each of its loops follows, or -1.
 struct Group {
   SmallVector<linalg::LinalgOp> members;

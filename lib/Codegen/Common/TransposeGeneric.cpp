@@ -3,6 +3,8 @@
 // take that order, so that the innermost loop runs along memory.
 #include "Transposes.h"
 
+#include "onnxc/Codegen/Common/ProductTiles.h"
+
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;

@@ -1,6 +1,9 @@
 // See Transposes.h.
 #include "Transposes.h"
 
+#include "ConstantData.h"
+#include "onnxc/Codegen/Common/ProductTiles.h"
+
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -37,21 +40,6 @@ bool movesOnlyUnits(RankedTensorType source, ArrayRef<int64_t> perm) {
     last = p;
   }
   return true;
-}
-
-bool isContraction(linalg::LinalgOp op) {
-  if (op.getNumReductionLoops() == 0)
-    return false;
-  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-  for (OpOperand *input : op.getDpsInputOperands()) {
-    if (op.getMatchingBlockArgument(input).use_empty() || op.isScalar(input))
-      continue;
-    AffineMap map = op.getMatchingIndexingMap(input);
-    for (auto [dim, iterator] : llvm::enumerate(iterators))
-      if (iterator == utils::IteratorType::parallel && !map.isFunctionOfDim(dim))
-        return true;
-  }
-  return false;
 }
 
 bool isUndoneBelow(Value value, ArrayRef<int64_t> perm) {
@@ -122,15 +110,6 @@ void Transposer::replace(OpResult result, Value source, ArrayRef<int64_t> perm) 
 }
 
 // ---- constants ----
-
-static ArrayRef<char> rawBytes(ElementsAttr value) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    return blob ? blob->getData() : ArrayRef<char>();
-  }
-  auto dense = dyn_cast<DenseIntOrFPElementsAttr>(value);
-  return dense && !dense.isSplat() ? dense.getRawData() : ArrayRef<char>();
-}
 
 /// Copies the elements of `from` (with `shape`) to `to`, in the order of the transposed shape.
 static void copyTransposed(const char *from, char *to, ArrayRef<int64_t> shape, ArrayRef<int64_t> perm,

@@ -50,10 +50,6 @@ bool movesOnlyUnits(mlir::RankedTensorType source, llvm::ArrayRef<int64_t> perm)
 /// result is wanted by some use not far from it: a transposition that undoes this one.
 bool isUndoneBelow(mlir::Value value, llvm::ArrayRef<int64_t> perm);
 
-/// Whether the operation uses operands several times over (a product, a convolution): a
-/// reduction with an operand that some loop of the result does not move with.
-bool isContraction(mlir::linalg::LinalgOp op);
-
 /// Makes and finds transpositions. Constants are transposed right away.
 class Transposer {
 public:

@@ -1,10 +1,14 @@
-// What is known of matrix products on tensors, and the tiles of groups around them.
+// What is known of matrix products, and the tiles of groups around them.
 #ifndef ONNXC_CODEGEN_COMMON_PRODUCTTILES_H
 #define ONNXC_CODEGEN_COMMON_PRODUCTTILES_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace onnxc {
+
+/// Whether an operation, on tensors or memrefs, uses what it reads several times: a reduction with an
+/// operand that some loop of the result does not move with (a matrix product, a convolution).
+bool isContraction(mlir::linalg::LinalgOp op);
 
 /// Chooses the tile of each of the root's loops for a group around a product with panels, as
 /// PackWeights makes it. `ties` maps the product's loops to the root's (-1: none), `sizes` are the

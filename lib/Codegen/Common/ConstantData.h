@@ -1,0 +1,19 @@
+// Reading the data of constants, for passes that lay them out anew.
+#ifndef ONNXC_LIB_CODEGEN_COMMON_CONSTANTDATA_H
+#define ONNXC_LIB_CODEGEN_COMMON_CONSTANTDATA_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+namespace onnxc {
+
+/// The elements, one after the other; empty if the value holds a splat, strings or nothing. They belong to
+/// the attribute, or to its resource for as long as that keeps them.
+llvm::ArrayRef<char> rawBytes(mlir::ElementsAttr value);
+
+/// The constant that a value is, or is one piece of, seen through reshapes and slices that are one run
+/// of memory; null if there is none. `offset`: where the value begins in the constant, in elements.
+mlir::arith::ConstantOp constantBehind(mlir::Value value, int64_t &offset);
+
+} // namespace onnxc
+
+#endif
