@@ -20,7 +20,8 @@ LogicalResult followVector(linalg::LinalgOp op, const VectorTarget &target, unsi
   unsigned lanes = countLanes(op, target);
   if (lanes < 2 || !fitsVectors(op, vector))
     return op.emitError("has a strategy with vectors along loop ")
-           << vector << ", along which its results are neither contiguous nor reduced, or its body has "
+           << vector
+           << ", along which its results are neither contiguous nor reduced, or its body has "
            << "no vector form";
   schedule = LoopSchedule();
   schedule.unroll.assign(op.getNumLoops(), 1);
@@ -58,7 +59,8 @@ LogicalResult followProduct(linalg::LinalgOp op, const cg::LoweringConfig &confi
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   if (config.depthBlock) {
     if (*config.depthBlock != 0 && !product.rows)
-      return op.emitError("has a strategy with depth_block, but no rows that would pass over a block");
+      return op.emitError(
+          "has a strategy with depth_block, but no rows that would pass over a block");
     product.depthBlock = *config.depthBlock < sizes[product.depth] ? *config.depthBlock : 0;
   }
   if (config.streams) {

@@ -1,27 +1,50 @@
-// RUN: onnx-mlir-opt %s --pass-pipeline='builtin.module(func.func(onnxc-pack-weights))' | FileCheck %s
+// RUN: onnx-mlir-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(onnxc-pack-weights))' | FileCheck %s
 
-// The strategy's width; its loops become those of the panels: 64 columns are two panels, and vectors run
+// The strategy's width; its loops become those of the panels: 32 columns are two panels, and vectors run
 // inside of them.
 // CHECK-LABEL: @panels
-// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<20x8xf32>, tensor<4x8x32xf32>)
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<20x2xf32>, tensor<3x2x16xf32>)
 // CHECK-SAME: #cg.lowering_config<tile_sizes = [4, 2, 0, 0], vector = 3, unroll = [4, 1, 1, 2], order = [1, 0, 2, 3]>
-func.func @panels(%x: tensor<20x8xf32>, %init: tensor<20x128xf32>) -> tensor<20x128xf32> {
-  %w = arith.constant dense<0.5> : tensor<8x128xf32>
-  %y = linalg.matmul {cg.lowering_config = #cg.lowering_config<panel = 32, tile_sizes = [4, 64, 0], vector = 1, unroll = [4, 2, 1], order = [1, 0, 2]>}
-      ins(%x, %w : tensor<20x8xf32>, tensor<8x128xf32>) outs(%init : tensor<20x128xf32>) -> tensor<20x128xf32>
-  return %y : tensor<20x128xf32>
+func.func @panels(%x: tensor<20x2xf32>, %init: tensor<20x48xf32>) -> tensor<20x48xf32> {
+  %w = arith.constant dense_resource<weights> : tensor<2x48xf32>
+  %y = linalg.matmul {cg.lowering_config = #cg.lowering_config<panel = 16, tile_sizes = [4, 32, 0], vector = 1, unroll = [4, 2, 1], order = [1, 0, 2]>}
+      ins(%x, %w : tensor<20x2xf32>, tensor<2x48xf32>) outs(%init : tensor<20x48xf32>) -> tensor<20x48xf32>
+  return %y : tensor<20x48xf32>
 }
 
-// Tiles of 48 columns: panels that divide them. None: columns stay as they are.
+{-#
+  dialect_resources: { builtin: { weights: "0x040000000000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A040" } }
+#-}
+
+// -----
+
+// Without a width: panels that divide the tiles.
 // CHECK-LABEL: @fitting
-// CHECK: tensor<6x8x16xf32>
+// CHECK: linalg.generic {{.*}}tensor<3x2x16xf32>
 // CHECK-SAME: #cg.lowering_config<tile_sizes = [0, 1, 0, 0]>
-// CHECK: tensor<8x96xf32>
-func.func @fitting(%x: tensor<20x8xf32>, %init: tensor<20x96xf32>) -> (tensor<20x96xf32>, tensor<20x96xf32>) {
-  %w = arith.constant dense<0.5> : tensor<8x96xf32>
+func.func @fitting(%x: tensor<20x2xf32>, %init: tensor<20x48xf32>) -> tensor<20x48xf32> {
+  %w = arith.constant dense_resource<weights> : tensor<2x48xf32>
   %y = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [0, 16, 0]>}
-      ins(%x, %w : tensor<20x8xf32>, tensor<8x96xf32>) outs(%init : tensor<20x96xf32>) -> tensor<20x96xf32>
-  %z = linalg.matmul {cg.lowering_config = #cg.lowering_config<panel = 0>}
-      ins(%x, %w : tensor<20x8xf32>, tensor<8x96xf32>) outs(%init : tensor<20x96xf32>) -> tensor<20x96xf32>
-  return %y, %z : tensor<20x96xf32>, tensor<20x96xf32>
+      ins(%x, %w : tensor<20x2xf32>, tensor<2x48xf32>) outs(%init : tensor<20x48xf32>) -> tensor<20x48xf32>
+  return %y : tensor<20x48xf32>
 }
+
+{-#
+  dialect_resources: { builtin: { weights: "0x040000000000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A040" } }
+#-}
+
+// -----
+
+// No panels: the weights stay as they are.
+// CHECK-LABEL: @none
+// CHECK: linalg.matmul ins({{.*}} : tensor<20x2xf32>, tensor<2x48xf32>)
+func.func @none(%x: tensor<20x2xf32>, %init: tensor<20x48xf32>) -> tensor<20x48xf32> {
+  %w = arith.constant dense_resource<weights> : tensor<2x48xf32>
+  %y = linalg.matmul {cg.lowering_config = #cg.lowering_config<panel = 0>}
+      ins(%x, %w : tensor<20x2xf32>, tensor<2x48xf32>) outs(%init : tensor<20x48xf32>) -> tensor<20x48xf32>
+  return %y : tensor<20x48xf32>
+}
+
+{-#
+  dialect_resources: { builtin: { weights: "0x040000000000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A0400000C0400000E0400000803F0000004000004040000080400000A040" } }
+#-}

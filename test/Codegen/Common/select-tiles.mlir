@@ -181,20 +181,20 @@ func.func @attention(%q: tensor<4x128x64xf32>, %k: tensor<4x64x256xf32>, %v: ten
 // A strategy that is there is followed; the group is chosen, and gets a number that is free.
 // CHECK-LABEL: @given
 // CHECK: linalg.fill {cg.lowering_config = #cg.lowering_config<group = 7>}
-// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 7, tile_sizes = [16, 32], lanes = 8>}
+// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 7, tile_sizes = [16, 32, 0], lanes = 8>}
 // CHECK: linalg.fill {cg.lowering_config = #cg.lowering_config<group = 8>}
-// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 8, tile_sizes = [10, 0]>}
+// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 8, tile_sizes = [10, 0, 0]>}
 // CHECK: linalg.matmul{{ +}}ins
 func.func @given(%a: tensor<96x64xf32>, %b: tensor<64x512xf32>) -> (tensor<96x512xf32>, tensor<96x512xf32>, tensor<96x512xf32>) {
   %z = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<96x512xf32>
   %f = linalg.fill {cg.lowering_config = #cg.lowering_config<group = 7>} ins(%z : f32) outs(%e : tensor<96x512xf32>) -> tensor<96x512xf32>
-  %p = linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 7, tile_sizes = [16, 32], lanes = 8>}
+  %p = linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 7, tile_sizes = [16, 32, 0], lanes = 8>}
       ins(%a, %b : tensor<96x64xf32>, tensor<64x512xf32>) outs(%f : tensor<96x512xf32>) -> tensor<96x512xf32>
   %g = linalg.fill ins(%z : f32) outs(%e : tensor<96x512xf32>) -> tensor<96x512xf32>
-  %q = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [10, 0]>}
+  %q = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [10, 0, 0]>}
       ins(%a, %b : tensor<96x64xf32>, tensor<64x512xf32>) outs(%g : tensor<96x512xf32>) -> tensor<96x512xf32>
-  %r = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [0, 0]>}
+  %r = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [0, 0, 0]>}
       ins(%a, %b : tensor<96x64xf32>, tensor<64x512xf32>) outs(%e : tensor<96x512xf32>) -> tensor<96x512xf32>
   return %p, %q, %r : tensor<96x512xf32>, tensor<96x512xf32>, tensor<96x512xf32>
 }

@@ -1,4 +1,5 @@
-// The strategy of an operation: its attribute, what it may say, and the form in which passes change it.
+// The strategy of an operation: its attribute, what it may say, and the form in which passes change
+// it.
 #include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -37,8 +38,7 @@ LogicalResult LoweringConfigAttr::verify(llvm::function_ref<InFlightDiagnostic()
                                          StringAttr winograd, std::optional<int64_t> panel,
                                          std::optional<int64_t> vector,
                                          std::optional<int64_t> lanes, DenseI64ArrayAttr unroll,
-                                         DenseI64ArrayAttr order,
-                                         std::optional<int64_t> depthBlock,
+                                         DenseI64ArrayAttr order, std::optional<int64_t> depthBlock,
                                          std::optional<int64_t> streams,
                                          std::optional<int64_t> prefetch) {
   auto atLeast = [](std::optional<int64_t> value, int64_t least) {
@@ -78,7 +78,7 @@ LogicalResult LoweringConfigAttr::verify(llvm::function_ref<InFlightDiagnostic()
 
 LogicalResult CgDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   if (attribute.getName() != kName)
-    return op->emitError() << "has an attribute '" << attribute.getName()
+    return op->emitError() << "has an attribute '" << attribute.getName().strref()
                            << "' that the cg dialect does not know";
   auto attr = dyn_cast<LoweringConfigAttr>(attribute.getValue());
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -86,9 +86,9 @@ LogicalResult CgDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
     return op->emitError() << "needs a #cg.lowering_config on a linalg operation as " << kName;
   int64_t numLoops = linalgOp.getNumLoops();
   SmallVector<utils::IteratorType> iterators = linalgOp.getIteratorTypesArray();
-  for (auto [name, list] : {std::make_pair("tile_sizes", attr.getTileSizes()),
-                            std::make_pair("unroll", attr.getUnroll()),
-                            std::make_pair("order", attr.getOrder())})
+  for (auto [name, list] :
+       {std::make_pair("tile_sizes", attr.getTileSizes()),
+        std::make_pair("unroll", attr.getUnroll()), std::make_pair("order", attr.getOrder())})
     if (list && list.size() != numLoops)
       return op->emitError() << "has " << numLoops << " loops, but its strategy has " << list.size()
                              << " " << name;
@@ -99,7 +99,8 @@ LogicalResult CgDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
     if (factor != 1 && iterator != utils::IteratorType::parallel)
       return op->emitError() << "has a strategy that unrolls a loop that is not parallel";
   if (attr.getVector() && *attr.getVector() >= numLoops)
-    return op->emitError() << "has " << numLoops << " loops, but its strategy has vectors along loop "
+    return op->emitError() << "has " << numLoops
+                           << " loops, but its strategy has vectors along loop "
                            << *attr.getVector();
   return success();
 }
@@ -129,10 +130,11 @@ LoweringConfigAttr LoweringConfig::toAttr(MLIRContext *context) const {
   auto list = [&](ArrayRef<int64_t> values) {
     return values.empty() ? DenseI64ArrayAttr() : DenseI64ArrayAttr::get(context, values);
   };
-  return LoweringConfigAttr::get(context, group, list(tileSizes),
-                                 winograd.empty() ? StringAttr() : StringAttr::get(context, winograd),
-                                 panel, vector, lanes, list(unroll), list(order), depthBlock,
-                                 streams, prefetch ? std::optional<int64_t>(*prefetch) : std::nullopt);
+  return LoweringConfigAttr::get(
+      context, group, list(tileSizes),
+      winograd.empty() ? StringAttr() : StringAttr::get(context, winograd), panel, vector, lanes,
+      list(unroll), list(order), depthBlock, streams,
+      prefetch ? std::optional<int64_t>(*prefetch) : std::nullopt);
 }
 
 void LoweringConfig::setOn(Operation *op) const {
@@ -148,9 +150,7 @@ bool LoweringConfig::hasSchedule() const {
 
 bool LoweringConfig::hasLoops() const { return hasSchedule() || !tileSizes.empty(); }
 
-bool LoweringConfig::isEmpty() const {
-  return !hasLoops() && !group && winograd.empty() && !panel;
-}
+bool LoweringConfig::isEmpty() const { return !hasLoops() && !group && winograd.empty() && !panel; }
 
 LogicalResult LoweringConfig::splitLoop(unsigned dim, int64_t width, unsigned numLoops) {
   if (!tileSizes.empty()) {
