@@ -292,6 +292,11 @@ def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def RoundToIntegerPass : Pass<"onnxc-round-to-integer", "::mlir::ModuleOp"> {
+  let summary = "Rounding half to even and conversion to 32-bit integers as one instruction";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertToLLVMPass : Pass<"onnxc-convert-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Lowers everything that is left, and the rt dialect, to the LLVM dialect";
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
