@@ -2,6 +2,7 @@
 #include "Panels.h"
 #include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -41,7 +42,8 @@ struct PackOperands : impl::PackOperandsPassBase<PackOperands> {
 
   /// Packs the operand if it is the right side of a product that is large enough.
   bool pack(IRRewriter &rewriter, linalg::LinalgOp op, OpOperand &operand) {
-    if (!wantsColumnsInside(op, operand))
+    // A strategy that is there speaks of the loops as they are.
+    if (!wantsColumnsInside(op, operand) || cg::LoweringConfig(op).hasLoops())
       return false;
     AffineMap map = op.getMatchingIndexingMap(&operand);
     AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));

@@ -3,6 +3,7 @@
 #include "ConstantData.h"
 #include "Panels.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -42,7 +43,16 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     });
     IRRewriter rewriter(&getContext());
     for (Candidate &candidate : candidates)
-      pack(rewriter, candidate);
+      if (failed(pack(rewriter, candidate)))
+        return signalPassFailure();
+    WalkResult left = getOperation().walk([&](linalg::LinalgOp op) {
+      if (!cg::LoweringConfig(op).panel)
+        return WalkResult::advance();
+      op.emitError("has a strategy with panels, but no constant weights that fit into them");
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      signalPassFailure();
   }
 
   std::optional<Candidate> match(linalg::LinalgOp op) {
@@ -91,35 +101,55 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     return std::nullopt;
   }
 
-  void pack(IRRewriter &rewriter, Candidate &c) {
+  LogicalResult pack(IRRewriter &rewriter, Candidate &c) {
     AffineMap map = c.op.getMatchingIndexingMap(c.weights);
     unsigned columnAt = *map.getResultPosition(getDim(c.column));
     int64_t columns = c.type.getDimSize(columnAt);
-    SmallVector<ColumnPiece> pieces = {{columns, columns}};
-    if (c.shared)
-      pieces = chooseColumnPieces(columns, /*image=*/c.rowLoops >= 3);
+    cg::LoweringConfig config(c.op);
+    ColumnPiece whole = {columns, columns};
+    SmallVector<ColumnPiece> pieces = {whole};
+    if (config.panel) {
+      whole.width = *config.panel;
+      if (whole.width != 0 && (!c.shared || columns % whole.width != 0))
+        return c.op.emitError("has a strategy with panels of ")
+               << whole.width << " columns, which do not divide its " << columns << " columns";
+      if (whole.width == 0)
+        whole.width = columns;
+      pieces = {whole};
+      config.panel.reset();
+    } else if (c.shared) {
+      int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
+      pieces = chooseColumnPieces(columns, /*image=*/c.rowLoops >= 3, tile);
+    }
     SmallVector<linalg::LinalgOp> products;
-    if (pieces.size() > 1 && isWorthPieces(c.op))
+    if (pieces.size() > 1 && !config.hasLoops() && isWorthPieces(c.op))
       products = splitColumns(rewriter, c.op, c.column, pieces);
+    if (products.empty())
+      return packPiece(rewriter, c, map, pieces.size() > 1 ? whole : pieces.front(), config);
     for (auto [product, piece] : llvm::zip(products, pieces)) {
       Candidate part = c;
       part.op = product;
       part.weights = &product->getOpOperand(c.weights->getOperandNumber());
       part.type = cast<RankedTensorType>(part.weights->get().getType());
-      packPiece(rewriter, part, map, piece);
+      if (failed(packPiece(rewriter, part, map, piece, config)))
+        return failure();
       c.offset += piece.size * c.strides[columnAt];
     }
-    if (products.empty())
-      packPiece(rewriter, c, map, pieces.size() > 1 ? ColumnPiece{columns, columns} : pieces.front());
+    return success();
   }
 
-  void packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, ColumnPiece piece) {
+  LogicalResult packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, ColumnPiece piece,
+                          cg::LoweringConfig config) {
     int64_t columns = piece.size;
     SmallVector<unsigned> order(c.batch);
     if (piece.width < piece.size) {
-      packPanels(rewriter, c, map, columns, piece.width);
-      return;
+      if (failed(config.splitLoop(c.column, piece.width, c.op.getNumLoops())))
+        return c.op.emitError("has a strategy with tiles that are no whole panels of ")
+               << piece.width;
+      packPanels(rewriter, c, map, columns, piece.width, config);
+      return success();
     }
+    config.setOn(c.op);
     // Sums along the depth where the columns are few and the other operand is contiguous there.
     OpOperand *other = c.op.getDpsInputOperand(c.weights == c.op.getDpsInputOperand(0) ? 1 : 0);
     AffineMap otherMap = c.op.getMatchingIndexingMap(other);
@@ -132,6 +162,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     if (!alongDepth)
       order.push_back(c.column);
     reorder(rewriter, c, map, order);
+    return success();
   }
 
   /// The last result moves by one with the loop (it may slide with others, too), the rest does not.
@@ -147,7 +178,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   /// Weights [batch..., columns / width, depth..., width].
   void packPanels(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
-                  int64_t width) {
+                  int64_t width, const cg::LoweringConfig &config) {
     rewriter.setInsertionPoint(c.op);
     SmallVector<int64_t> shape, strides;
     auto add = [&](unsigned dim) {
@@ -169,7 +200,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
         rewriter, c, RankedTensorType::get(shape, c.type.getElementType()), strides);
 
     Value weights = c.weights->get();
-    replaceByPanels(rewriter, c.op, *c.weights, packed, c.column, c.batch, c.depth);
+    config.setOn(replaceByPanels(rewriter, c.op, *c.weights, packed, c.column, c.batch, c.depth));
     eraseUnused(rewriter, weights);
   }
 
@@ -199,6 +230,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
                                              ValueRange{c.op.getDpsInits()}, maps,
                                              c.op.getIteratorTypesArray());
     rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+    cg::LoweringConfig(c.op).setOn(generic);
     Value weights = c.weights->get();
     rewriter.replaceOp(c.op, generic.getResults());
     eraseUnused(rewriter, weights);

@@ -78,11 +78,12 @@ Value sliceAlong(RewriterBase &b, Location loc, Value value, unsigned dim, int64
 
 } // namespace
 
-SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image) {
+SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image, int64_t tile) {
   // The widest panel that divides the columns. A product's tile is six rows of four vectors; images have
   // rows of any length, for which fourteen of two leave less over.
-  for (int64_t width : {64, 48, 32})
-    if (columns % width == 0 && columns > width && (!image || width <= 48) &&
+  // One of a single vector only where tiles ask for it.
+  for (int64_t width : {64, 48, 32, 16})
+    if ((width > 16 || tile != 0) && columns % width == 0 && tile % width == 0 && columns > width && (!image || width <= 48) &&
         !(image && width == 48 && columns % 32 == 0))
       return {{columns, width}};
   int64_t vectors = llvm::divideCeil(columns, kLanes);
@@ -171,7 +172,7 @@ SmallVector<linalg::LinalgOp> splitColumns(RewriterBase &rewriter, linalg::Linal
   return products;
 }
 
-void replaceByPanels(RewriterBase &rewriter, linalg::LinalgOp product, OpOperand &operand,
+linalg::LinalgOp replaceByPanels(RewriterBase &rewriter, linalg::LinalgOp product, OpOperand &operand,
                      Value packed, unsigned column, ArrayRef<unsigned> outer,
                      ArrayRef<unsigned> depth) {
   rewriter.setInsertionPoint(product);
@@ -238,6 +239,7 @@ void replaceByPanels(RewriterBase &rewriter, linalg::LinalgOp product, OpOperand
   Value collapsed =
       tensor::CollapseShapeOp::create(rewriter, loc, outType, generic.getResult(0), groups);
   rewriter.replaceOp(product, collapsed);
+  return generic;
 }
 
 } // namespace onnxc

@@ -13,8 +13,9 @@ struct ColumnPiece {
   int64_t width; ///< of a panel; the size itself: all are one panel
 };
 
-/// How a product's columns are best cut. `image`: its rows are several loops (a convolution).
-llvm::SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image);
+/// How a product's columns are best cut. `image`: its rows are several loops (a convolution); `tile`: columns
+/// that are wanted in a tile, or 0.
+llvm::SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image, int64_t tile = 0);
 
 /// Whether the product is large enough for pieces: they are parallel loops of their own.
 bool isWorthPieces(mlir::linalg::LinalgOp product);
@@ -28,10 +29,11 @@ llvm::SmallVector<mlir::linalg::LinalgOp> splitColumns(mlir::RewriterBase &rewri
                                                        llvm::ArrayRef<ColumnPiece> pieces);
 
 /// Replaces a product by one whose operand is `packed`, [outer..., columns / width, depth..., width] (loops of
-/// the product). It has a loop more, the columns of a panel, and its result is seen through a view.
-void replaceByPanels(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp product,
-                     mlir::OpOperand &operand, mlir::Value packed, unsigned column,
-                     llvm::ArrayRef<unsigned> outer, llvm::ArrayRef<unsigned> depth);
+/// the product). The new one has a loop more, the columns of a panel, and its result is seen through a view.
+mlir::linalg::LinalgOp replaceByPanels(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp product,
+                                       mlir::OpOperand &operand, mlir::Value packed,
+                                       unsigned column, llvm::ArrayRef<unsigned> outer,
+                                       llvm::ArrayRef<unsigned> depth);
 
 } // namespace onnxc
 
