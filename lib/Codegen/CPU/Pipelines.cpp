@@ -98,6 +98,7 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createPartitionPass(partition));
   OpPassManager &part = pm.nest<ModuleOp>();
   part.addPass(createCanonicalizerPass());
+  part.addPass(createDivideByConstantsPass());
   part.addPass(createRoundToIntegerPass());
   part.addPass(createApproximateMathPass());
   part.addPass(createLoopInvariantCodeMotionPass());
