@@ -68,7 +68,9 @@ void refineProductSchedule(linalg::LinalgOp op, const VectorTarget &target,
     while (product.streams > 1 && panels % product.streams != 0)
       --product.streams;
   if (product.rows) {
-    product.prefetch = true;
+    // Rows of one tile pass once: there is nothing to hide the next panel's way behind.
+    int64_t rows = sizes[*product.rows];
+    product.prefetch = ShapedType::isDynamic(rows) || rows > schedule.unroll[*product.rows];
     int64_t most = std::max<int64_t>(1, kBlockBytes / (bytes * sizes[column]));
     int64_t blocks = llvm::divideCeil(sizes[depth], most);
     if (blocks > 1)
