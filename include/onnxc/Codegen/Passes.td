@@ -282,6 +282,15 @@ def ExpandReshapesPass : Pass<"onnxc-expand-reshapes"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
 }
 
+def DivideByConstantsPass : Pass<"onnxc-divide-by-constants", "::mlir::ModuleOp"> {
+  let summary = "Turns divisions of vectors of f32 by constants into multiplications";
+  let description = [{
+    The quotients stay the same to the last bit where the CPU has fused multiply-add; elsewhere they are off by
+    one unit in the last place at most.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
   let summary = "Expands elementary functions on f32 into polynomials";
   let description = [{

@@ -97,6 +97,7 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createPartitionPass(partition));
   OpPassManager &part = pm.nest<ModuleOp>();
   part.addPass(createCanonicalizerPass());
+  part.addPass(createDivideByConstantsPass());
   part.addPass(createRoundToIntegerPass());
   ApproximateMathPassOptions functions;
   functions.fused = options.vectors.fusedMultiplyAdd;
