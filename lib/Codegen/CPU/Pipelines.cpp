@@ -100,7 +100,9 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   part.addPass(createCanonicalizerPass());
   part.addPass(createDivideByConstantsPass());
   part.addPass(createRoundToIntegerPass());
-  part.addPass(createApproximateMathPass());
+  ApproximateMathPassOptions functions;
+  functions.fused = options.vectors.fusedMultiplyAdd;
+  part.addPass(createApproximateMathPass(functions));
   part.addPass(createLoopInvariantCodeMotionPass());
   // 2. Down to LLVM.
   part.addPass(createConvertVectorToSCFPass());
