@@ -154,7 +154,8 @@ def peakOfThisProcess():
 
 
 def firstResult(engine, model, inputs, threads):
-    """(seconds from load to the first result, peak MB beyond Python and the engine's package) in a fresh process."""
+    """In a fresh process: seconds from load to the first result, those of the load alone, and peak MB beyond Python and
+    the engine's package."""
     command = [sys.executable, __file__, engine, str(model), str(inputs), str(threads)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -190,10 +191,12 @@ def main():
     importlib.import_module(PACKAGES.get(engine, engine))
     before = peakOfThisProcess()
     start = time.perf_counter()
-    LOADERS[engine](model, int(threads), feed)(feed)
+    run = LOADERS[engine](model, int(threads), feed)
+    load = time.perf_counter() - start
+    run(feed)
     seconds = time.perf_counter() - start
     peak = peakOfThisProcess() - before
-    print(json.dumps([seconds, peak]))
+    print(json.dumps([seconds, load, peak]))
 
 
 if __name__ == "__main__":
