@@ -170,6 +170,14 @@ def EliminateEmptyTensorsPass : Pass<"onnxc-eliminate-empty-tensors", "::mlir::f
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SinkBuffersPass : Pass<"onnxc-sink-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Moves buffers to where they are first needed, so that they live shorter";
+  let description = [{
+    An allocation, with the views and fills that prepare it, comes right before the first operation that does
+    anything else with it.
+  }];
+}
+
 def MergeBuffersPass : Pass<"onnxc-merge-buffers", "::mlir::func::FuncOp"> {
   let summary = "Lets what is copied into a part of another buffer be made there";
   let description = [{

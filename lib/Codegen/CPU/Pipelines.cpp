@@ -68,8 +68,10 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  if (options.optLevel > 0)
+  if (options.optLevel > 0) {
     pm.addNestedPass<func::FuncOp>(createMergeBuffersPass());
+    pm.addNestedPass<func::FuncOp>(createSinkBuffersPass());
+  }
   // 2. The model's interface and the loops.
   pm.addPass(createBuildEntryPass());
   pm.addNestedPass<func::FuncOp>(createEmitWinogradPass());
