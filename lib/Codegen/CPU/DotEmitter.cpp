@@ -188,9 +188,7 @@ private:
       return emitTile(1, vectors);
     int64_t count = vectors.size();
     // Beside the sums: the columns, where they are split a part of each, and what is multiplied with them.
-    bool portable = target.byteProducts == ByteProducts::Portable;
-    int64_t limit = portable ? (target.numRegisters - 1 - 2 * count) / (count + 1)
-                             : (target.numRegisters - 2 - (takesWords() ? 1 : 2) * count) / count;
+    int64_t limit = (target.numRegisters - 2 - (takesWords() ? 1 : 2) * count) / count;
     limit = std::clamp<int64_t>(limit, 1, 12);
     std::optional<int64_t> size = getConstantIntValue(sizes[*rows]);
     auto tiles = [&](Value from, Value to, int64_t step) {
@@ -393,29 +391,23 @@ private:
         b, loc, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
   }
 
-  /// The parts of four bytes that are multiplied one after the other, as words: the word itself, its bytes in
+  /// The parts of four bytes that are multiplied one after the other: the word itself, its bytes in
   /// two words of 16-bit halves, or each byte as a word.
   SmallVector<Value> splitBytes(Value bytes) {
     Type i32 = b.getI32Type();
-    if (target.byteProducts == ByteProducts::Portable) {
-      // In a vector: machines multiply by an element of one.
-      Value wide = arith::ExtUIOp::create(b, loc, VectorType::get(kDotDepth, i32), bytes);
-      SmallVector<Value> parts;
-      for (int64_t byte = 0; byte < kDotDepth; ++byte)
-        parts.push_back(vector::ExtractOp::create(b, loc, wide, byte));
-      return parts;
-    }
     Value word = vector::ExtractOp::create(
         b, loc, vector::BitCastOp::create(b, loc, VectorType::get(1, i32), bytes), 0);
     if (takesWords())
       return {word};
-    auto masked = [&](int64_t shift) {
+    auto masked = [&](int64_t shift, int64_t mask) {
       Value amount = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, shift));
-      Value bits = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, 0x00ff00ff));
+      Value bits = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, mask));
       return arith::AndIOp::create(b, loc, arith::ShRUIOp::create(b, loc, word, amount), bits)
           .getResult();
     };
-    return {masked(0), masked(8)};
+    if (target.byteProducts == ByteProducts::Pairs)
+      return {masked(0, 0x00ff00ff), masked(8, 0x00ff00ff)};
+    return {masked(0, 0xff), masked(8, 0xff), masked(16, 0xff), masked(24, 0xff)};
   }
 
   /// The parts of the weights that belong to them, sign-extended.
