@@ -4,6 +4,7 @@
 #include "Check.h"
 #include "Metadata.h"
 #include "Model.h"
+#include "OutputMemory.h"
 #include "Profile.h"
 #include "Types.h"
 #include "onnxc/runtime/thread_pool.h"
@@ -20,6 +21,7 @@ namespace {
 /// The memory given to the outputs of a run while it is under way.
 struct RunState {
   std::vector<std::shared_ptr<void>> allocated;
+  size_t bytes = 0;
 };
 
 ErrorCode errorCodeOf(onnxc_status status) {
@@ -44,6 +46,7 @@ struct Session::Impl {
   std::unordered_map<std::string_view, size_t> inputIndex, outputIndex;
   onnxc_host host{};
   std::optional<Profile> profile;
+  OutputMemory outputMemory;
   // Set once a run has used the pool, so that later runs wake its workers early.
   std::atomic<bool> isParallel{false};
   std::mutex mutex;
@@ -108,7 +111,7 @@ struct Session::Impl {
   }
 
   /// Called from C, so nothing may be thrown; null means out of memory.
-  static void *allocateOutput(void *, void *runUser, int32_t index, const DLTensor *desc) {
+  static void *allocateOutput(void *user, void *runUser, int32_t index, const DLTensor *desc) {
     auto *state = static_cast<RunState *>(runUser);
     int64_t count;
     size_t size = (desc->dtype.bits * desc->dtype.lanes + 7) / 8;
@@ -116,7 +119,8 @@ struct Session::Impl {
       return nullptr;
     try {
       std::shared_ptr<void> &memory = state->allocated[index];
-      memory = allocateAligned(static_cast<size_t>(count) * size);
+      memory = static_cast<Impl *>(user)->outputMemory.allocate(static_cast<size_t>(count) * size);
+      state->bytes += static_cast<size_t>(count) * size;
       return memory.get();
     } catch (...) {
       return nullptr;
@@ -195,6 +199,8 @@ struct Session::Impl {
       const char *why = model->last_error(lease.instance);
       throw Error(errorCodeOf(status), why && *why ? why : "the run failed");
     }
+    if (state.bytes)
+      outputMemory.noteRun(state.bytes);
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].isNone())
         continue;
