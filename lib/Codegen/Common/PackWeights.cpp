@@ -1,6 +1,7 @@
 // onnxc-pack-weights: see Passes.td. The layout is the one that the register tiles read in
 // order: panels of as many columns as a tile has, each panel row after row.
 #include "ConstantData.h"
+#include "SplitColumns.h"
 #include "onnxc/Codegen/Passes.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -14,6 +15,10 @@ namespace {
 
 /// Columns below this are not worth a vector: where the depth is, sums run along that instead.
 constexpr int64_t kFewColumns = 8, kVectorDepth = 16;
+/// A vector, and the vectors beside each other in the widest tiles.
+constexpr int64_t kLanes = 16, kProductVectors = 4, kImageVectors = 3;
+/// Products below this stay whole, and what an unknown size is taken for.
+constexpr int64_t kMinPieces = 1 << 19, kAssumedSize = 128;
 
 /// A product (or convolution) with a constant operand that is laid out anew.
 struct Candidate {
@@ -21,6 +26,7 @@ struct Candidate {
   OpOperand *weights;
   arith::ConstantOp constant;
   RankedTensorType type;       // of the weights as the operation sees them
+  SmallVector<int64_t> strides; // of these in the constant, in elements
   unsigned column;             // the loop of the result's last dimension
   SmallVector<unsigned> batch; // parallel loops that both operands follow
   SmallVector<unsigned> depth; // the loops that reduce, in the operation's order
@@ -68,8 +74,8 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
               (offset + type.getNumElements()) * (type.getElementTypeBitWidth() / 8))
         continue;
       AffineMap otherMap = op.getMatchingIndexingMap(other);
-      Candidate c{op, input, constant, type, column, {}, {}, !otherMap.isFunctionOfDim(column), 0,
-                  offset};
+      Candidate c{op, input, constant, type, computeSuffixProduct(type.getShape()), column, {}, {},
+                  !otherMap.isFunctionOfDim(column), 0, offset};
       for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
         bool follows = map.isFunctionOfDim(dim);
         if (iterator == utils::IteratorType::reduction) {
@@ -93,16 +99,48 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
   /// vectors; images have rows of any length, for which fourteen of two leave less over.
   int64_t panelWidth(const Candidate &c, int64_t columns) {
     for (int64_t width : {64, 48, 32, 16})
-      if (columns % width == 0 && columns > width && (c.rowLoops < 3 || width <= 48) &&
-          !(c.rowLoops >= 3 && width == 48 && columns % 32 == 0))
+      if (columns % width == 0 && columns > width && (!isImage(c) || width <= 48) &&
+          !(isImage(c) && width == 48 && columns % 32 == 0))
         return width;
     return 0;
   }
 
+  static bool isImage(const Candidate &c) { return c.rowLoops >= 3; }
+
   void pack(IRRewriter &rewriter, Candidate &c) {
     AffineMap map = c.op.getMatchingIndexingMap(c.weights);
-    int64_t columns = c.type.getDimSize(*map.getResultPosition(getDim(c.column)));
+    unsigned columnAt = *map.getResultPosition(getDim(c.column));
+    int64_t columns = c.type.getDimSize(columnAt);
     int64_t width = c.shared ? panelWidth(c, columns) : 0;
+    if (c.shared && width <= kLanes && isWorthPieces(c)) {
+      SmallVector<ColumnPiece> pieces =
+          chooseColumnPieces(columns, kLanes, isImage(c) ? kImageVectors : kProductVectors);
+      SmallVector<linalg::LinalgOp> products;
+      if (!pieces.empty())
+        products = splitColumns(rewriter, c.op, c.column, pieces);
+      for (auto [product, piece] : llvm::zip(products, pieces)) {
+        Candidate part = c;
+        part.op = product;
+        part.weights = &product->getOpOperand(c.weights->getOperandNumber());
+        part.type = cast<RankedTensorType>(part.weights->get().getType());
+        packPiece(rewriter, part, map, piece.size, piece.width < piece.size ? piece.width : 0);
+        c.offset += piece.size * c.strides[columnAt];
+      }
+      if (!products.empty())
+        return;
+    }
+    packPiece(rewriter, c, map, columns, width);
+  }
+
+  /// Pieces are parallel loops of their own: what is small is faster in one.
+  static bool isWorthPieces(Candidate &c) {
+    int64_t work = 1;
+    for (int64_t size : c.op.getStaticLoopRanges())
+      work *= ShapedType::isDynamic(size) ? kAssumedSize : size;
+    return work >= kMinPieces;
+  }
+
+  void packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns, int64_t width) {
     SmallVector<unsigned> order(c.batch);
     if (width != 0) {
       packPanels(rewriter, c, map, columns, width);
@@ -148,7 +186,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     auto add = [&](unsigned dim) {
       unsigned position = *map.getResultPosition(getDim(dim));
       shape.push_back(c.type.getDimSize(position));
-      strides.push_back(stride(c.type, position));
+      strides.push_back(c.strides[position]);
       exprs.push_back(getDim(dim));
     };
     for (unsigned dim : c.batch)
@@ -224,10 +262,10 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     for (unsigned dim : order) {
       unsigned position = *map.getResultPosition(getDim(dim));
       shape.push_back(c.type.getDimSize(position));
-      strides.push_back(stride(c.type, position));
+      strides.push_back(c.strides[position]);
       exprs.push_back(getDim(dim));
     }
-    if (ArrayRef(exprs) == map.getResults())
+    if (ArrayRef(exprs) == map.getResults() && c.strides == computeSuffixProduct(c.type.getShape()))
       return;
     rewriter.setInsertionPoint(c.op);
     Value turned = makeConstant(
@@ -246,13 +284,6 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     Value weights = c.weights->get();
     rewriter.replaceOp(c.op, generic.getResults());
     eraseUnused(rewriter, weights);
-  }
-
-  static int64_t stride(RankedTensorType type, unsigned dim) {
-    int64_t result = 1;
-    for (int64_t size : type.getShape().drop_front(dim + 1))
-      result *= size;
-    return result;
   }
 
   /// A constant of `type` whose dimensions walk the old data with the given strides (elements).

@@ -225,11 +225,20 @@ private:
     return llvm::alignTo(llvm::divideCeil(size, count), multiple);
   }
 
+  /// The root's loop behind the last dimension of a product's result, or -1.
+  static int columnOf(linalg::LinalgOp product, ArrayRef<int> ties) {
+    AffineMap out = product.getMatchingIndexingMap(product.getDpsInitOperand(0));
+    auto column = out.getNumResults() ? dyn_cast<AffineDimExpr>(out.getResults().back())
+                                      : AffineDimExpr(nullptr);
+    return column ? ties[column.getPosition()] : -1;
+  }
+
   /// Blocks of a product: as wide as vectors like, as tall as the accumulators and the cache do.
   void tileContraction(linalg::LinalgOp root, Group &group, linalg::LinalgOp contraction,
                        ArrayRef<int64_t> sizes, ArrayRef<bool> tileable, SmallVector<int64_t> &tiles) {
     if (choosePanelTiles(contraction, group.ties[contraction], sizes, tileable, tiles))
       return;
+    SmallVector<int> &ties = group.ties[contraction];
     int64_t depth = 1;
     SmallVector<int64_t> ranges = contraction.getStaticLoopRanges();
     SmallVector<utils::IteratorType> iterators = contraction.getIteratorTypesArray();
@@ -238,7 +247,6 @@ private:
         depth *= std::max<int64_t>(assumed(size), 1);
     // Loops of the result that only the operand with the last loop follows are columns, those
     // that it does not follow are rows, the others batches.
-    SmallVector<int> &ties = group.ties[contraction];
     auto rootMap = [&](OpOperand *operand) {
       AffineMap map = contraction.getMatchingIndexingMap(operand);
       llvm::SmallDenseSet<int> dims;
@@ -247,10 +255,14 @@ private:
           dims.insert(ties[dim]);
       return dims;
     };
-    int last = -1;
-    for (unsigned dim = 0; dim < tileable.size(); ++dim)
-      if (tileable[dim])
-        last = dim;
+    // The product's columns, also where the root turns them away from the end of its own loops.
+    int last = columnOf(contraction, ties);
+    if (last < 0 || !tileable[last]) {
+      last = -1;
+      for (unsigned dim = 0; dim < tileable.size(); ++dim)
+        if (tileable[dim])
+          last = dim;
+    }
     if (last < 0)
       return;
     if (tileImage(contraction, ties, sizes, tileable, last, tiles))

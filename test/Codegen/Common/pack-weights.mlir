@@ -86,3 +86,37 @@ func.func @piece(%x: tensor<4x2xf32>, %init: tensor<4x32xf32>) -> tensor<4x32xf3
   return %y : tensor<4x32xf32>
 }
 // CHECK: packed: "0x40000000{{0000804200008442}}
+
+// -----
+
+// 81 columns: no panel divides them. A panel of 64 and what is left, each with the work that follows on it; both write
+// into one tensor.
+// CHECK-LABEL: @pieces
+// CHECK: %[[W0:.*]] = arith.constant dense_resource<packed{{.*}}> : tensor<1x64xf32>
+// CHECK: %[[P0:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[W0]] : tensor<8192x1xf32>, tensor<1x64xf32>)
+// CHECK: %[[S0:.*]] = tensor.extract_slice %{{.*}}[0] [64] [1] : tensor<81xf32> to tensor<64xf32>
+// CHECK: %[[E0:.*]] = linalg.generic {{.*}} ins(%[[P0]], %[[S0]]
+// CHECK: %[[I0:.*]] = tensor.insert_slice %[[E0]] into %{{.*}}[0, 0] [8192, 64] [1, 1]
+// CHECK: %[[W1:.*]] = arith.constant dense_resource<packed{{.*}}> : tensor<1x17xf32>
+// CHECK: %[[P1:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[W1]] : tensor<8192x1xf32>, tensor<1x17xf32>)
+// CHECK: %[[S1:.*]] = tensor.extract_slice %{{.*}}[64] [17] [1]
+// CHECK: tensor.insert_slice %{{.*}} into %[[I0]][0, 64] [8192, 17] [1, 1]
+func.func @pieces(%x: tensor<8192x1xf32>, %bias: tensor<81xf32>) -> tensor<8192x81xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense_resource<weights> : tensor<1x81xf32>
+  %empty = tensor.empty() : tensor<8192x81xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<8192x81xf32>) -> tensor<8192x81xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<8192x1xf32>, tensor<1x81xf32>) outs(%init : tensor<8192x81xf32>) -> tensor<8192x81xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%y, %bias : tensor<8192x81xf32>, tensor<81xf32>) outs(%empty : tensor<8192x81xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<8192x81xf32>
+  return %z : tensor<8192x81xf32>
+}
+
+{-#
+  dialect_resources: { builtin: { weights: "0x04000000000000000000803F0000004000004040000080400000A0400000C0400000E0400000004100001041000020410000304100004041000050410000604100007041000080410000884100009041000098410000A0410000A8410000B0410000B8410000C0410000C8410000D0410000D8410000E0410000E8410000F0410000F84100000042000004420000084200000C4200001042000014420000184200001C4200002042000024420000284200002C4200003042000034420000384200003C4200004042000044420000484200004C4200005042000054420000584200005C4200006042000064420000684200006C4200007042000074420000784200007C42000080420000824200008442000086420000884200008A4200008C4200008E42000090420000924200009442000096420000984200009A4200009C4200009E420000A042" } }
+#-}

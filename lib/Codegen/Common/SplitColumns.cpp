@@ -1,0 +1,163 @@
+// See SplitColumns.h. A product whose columns no panel divides would be computed with the right side row after row,
+// each row ending in a partial vector. In pieces only the last panel has a partial vector.
+#include "SplitColumns.h"
+
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+constexpr unsigned kMaxChain = 16;
+
+/// An operation of the chain and its loop of the columns.
+struct Link {
+  linalg::LinalgOp op;
+  unsigned column;
+};
+
+/// The result's dimension that a loop is, if no other expression has it.
+std::optional<unsigned> resultOf(AffineMap map, unsigned dim) {
+  std::optional<unsigned> found;
+  for (auto [position, expr] : llvm::enumerate(map.getResults()))
+    if (expr.isFunctionOfDim(dim)) {
+      if (found || !isa<AffineDimExpr>(expr))
+        return std::nullopt;
+      found = position;
+    }
+  return found;
+}
+
+/// Whether slices of the operands along the loop give a slice of the result.
+bool canSlice(linalg::LinalgOp op, unsigned column) {
+  if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 || op.getNumDpsInits() != 1)
+    return false;
+  for (AffineMap map : op.getIndexingMapsArray())
+    if (map.isFunctionOfDim(column) && !resultOf(map, column))
+      return false;
+  return !op.hasIndexSemantics() &&
+         op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isFunctionOfDim(column);
+}
+
+/// The only user, if it does elementwise work on the value.
+std::optional<Link> elementwiseUser(Link &last) {
+  Value result = last.op->getResult(0);
+  if (!result.hasOneUse())
+    return std::nullopt;
+  OpOperand &use = *result.getUses().begin();
+  auto user = dyn_cast<linalg::LinalgOp>(use.getOwner());
+  if (!user || user.getNumReductionLoops() > 0 || !user.isDpsInput(&use) || user.getNumDpsInits() != 1 ||
+      user.payloadUsesValueFromOperand(user.getDpsInitOperand(0)))
+    return std::nullopt;
+  AffineMap made = last.op.getMatchingIndexingMap(last.op.getDpsInitOperand(0));
+  AffineMap read = user.getMatchingIndexingMap(&use);
+  auto dim = dyn_cast<AffineDimExpr>(read.getResult(*resultOf(made, last.column)));
+  if (!dim || !canSlice(user, dim.getPosition()))
+    return std::nullopt;
+  return Link{user, dim.getPosition()};
+}
+
+Value sliceAlong(RewriterBase &b, Location loc, Value value, unsigned dim, int64_t from, int64_t size) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<OpFoldResult> sizes, offsets(type.getRank(), b.getIndexAttr(0)),
+      strides(type.getRank(), b.getIndexAttr(1));
+  auto empty = value.getDefiningOp<tensor::EmptyOp>();
+  sizes = empty ? empty.getMixedSizes() : tensor::getMixedSizes(b, loc, value);
+  sizes[dim] = b.getIndexAttr(size);
+  offsets[dim] = b.getIndexAttr(from);
+  if (empty)
+    return tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
+  return tensor::ExtractSliceOp::create(b, loc, value, offsets, sizes, strides);
+}
+
+} // namespace
+
+SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, int64_t lanes, int64_t most) {
+  int64_t vectors = llvm::divideCeil(columns, lanes);
+  if (vectors <= most)
+    return {};
+  // A single vector left over would be a tile of its own that waits for its operands: a wide
+  // panel and it become two of middle width.
+  SmallVector<int64_t> widths;
+  for (int64_t left = vectors; left > 0;) {
+    int64_t width = std::min(left, most);
+    if (left == most + 1)
+      width = llvm::divideCeil(left, static_cast<int64_t>(2));
+    widths.push_back(width);
+    left -= width;
+  }
+  SmallVector<ColumnPiece> pieces;
+  int64_t at = 0;
+  for (int64_t width : widths) {
+    int64_t size = std::min(width * lanes, columns - at);
+    if (!pieces.empty() && pieces.back().width == size)
+      pieces.back().size += size;
+    else
+      pieces.push_back({size, size});
+    at += size;
+  }
+  return pieces.size() > 1 ? pieces : SmallVector<ColumnPiece>();
+}
+
+SmallVector<linalg::LinalgOp> splitColumns(RewriterBase &rewriter, linalg::LinalgOp product,
+                                           unsigned column, ArrayRef<ColumnPiece> pieces) {
+  if (!canSlice(product, column))
+    return {};
+  SmallVector<Link> chain = {{product, column}};
+  while (chain.size() < kMaxChain)
+    if (std::optional<Link> next = elementwiseUser(chain.back()))
+      chain.push_back(*next);
+    else
+      break;
+
+  linalg::LinalgOp last = chain.back().op;
+  Location loc = last.getLoc();
+  rewriter.setInsertionPoint(last);
+  OpOperand *init = last.getDpsInitOperand(0);
+  auto type = cast<RankedTensorType>(init->get().getType());
+  unsigned resultDim = *resultOf(last.getMatchingIndexingMap(init), chain.back().column);
+  Value whole = tensor::EmptyOp::create(
+      rewriter, loc, tensor::getMixedSizes(rewriter, loc, init->get()), type.getElementType());
+  SmallVector<linalg::LinalgOp> products;
+  int64_t from = 0;
+  for (const ColumnPiece &piece : pieces) {
+    Value value;
+    for (Link &link : chain) {
+      SmallVector<Value> operands;
+      for (OpOperand &operand : link.op->getOpOperands()) {
+        AffineMap map = link.op.getMatchingIndexingMap(&operand);
+        if (value && operand.get() == chain[&link - chain.begin() - 1].op->getResult(0)) {
+          operands.push_back(value);
+        } else if (!map.isFunctionOfDim(link.column)) {
+          operands.push_back(operand.get());
+        } else if (auto fill = operand.get().getDefiningOp<linalg::FillOp>()) {
+          Value part = sliceAlong(rewriter, loc, fill.getOutputs()[0], *resultOf(map, link.column),
+                                  from, piece.size);
+          operands.push_back(
+              linalg::FillOp::create(rewriter, loc, fill.getInputs(), ValueRange{part}).getResult(0));
+        } else {
+          operands.push_back(sliceAlong(rewriter, loc, operand.get(), *resultOf(map, link.column),
+                                        from, piece.size));
+        }
+      }
+      Operation *made = clone(rewriter, link.op, TypeRange{operands.back().getType()}, operands);
+      value = made->getResult(0);
+      if (link.op == product)
+        products.push_back(cast<linalg::LinalgOp>(made));
+    }
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, value),
+                              offsets(type.getRank(), rewriter.getIndexAttr(0)),
+                              strides(type.getRank(), rewriter.getIndexAttr(1));
+    offsets[resultDim] = rewriter.getIndexAttr(from);
+    whole = tensor::InsertSliceOp::create(rewriter, loc, value, whole, offsets, sizes, strides);
+    from += piece.size;
+  }
+  rewriter.replaceOp(last, whole);
+  for (const Link &link : llvm::drop_begin(llvm::reverse(chain)))
+    rewriter.eraseOp(link.op);
+  return products;
+}
+
+} // namespace onnxc
