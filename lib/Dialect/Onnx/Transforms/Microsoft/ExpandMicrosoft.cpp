@@ -13,7 +13,8 @@ namespace {
 
 Expander findExpander(StringRef name) {
   for (auto family : {elementwiseExpander, matMulExpander, normalizationExpander, attentionExpander,
-                      groupQueryExpander, convolutionExpander, quantizedExpander, tensorExpander})
+                      groupQueryExpander, convolutionExpander, quantizedExpander, weightsExpander,
+                      tensorExpander})
     if (Expander found = family(name))
       return found;
   return nullptr;
@@ -52,7 +53,7 @@ struct ExpandMicrosoft : impl::OnnxExpandMicrosoftBase<ExpandMicrosoft> {
     // In the graph's order, so that the types of what a node reads are the best there are.
     for (CustomOp node : nodes) {
       Expander expander = findExpander(node.getOpType());
-      if (!expander)
+      if (!expander || node.getAttrs().contains(kPrepared))
         continue;
       Expansion expansion(node, state);
       FailureOr<Values> made = expander(expansion);

@@ -118,6 +118,17 @@ Values Expansion::ops(StringRef name, ArrayRef<Value> operands, ArrayRef<NamedAt
   return values;
 }
 
+Value Expansion::custom(StringRef name, Type type, ArrayRef<Value> operands,
+                        ArrayRef<NamedAttribute> attrs) {
+  Values present;
+  for (Value operand : operands)
+    present.push_back(operand ? operand : none());
+  auto made = CustomOp::create(b, loc, TypeRange{type}, node.getDomainNameAttr(),
+                               b.getStringAttr(name), b.getDictionaryAttr(attrs), present);
+  (void)inference.inferOp(made);
+  return made->getResult(0);
+}
+
 NamedAttribute Expansion::integerAttr(StringRef name, int64_t value) {
   return b.getNamedAttr(name, b.getI64IntegerAttr(value));
 }

@@ -73,6 +73,9 @@ public:
   /// The same with those of the results for which `wanted` is set; the others are null.
   Values ops(llvm::StringRef name, llvm::ArrayRef<mlir::Value> operands,
              llvm::ArrayRef<mlir::NamedAttribute> attrs, llvm::ArrayRef<bool> wanted);
+  /// A node of com.microsoft again. Operands may be null.
+  mlir::Value custom(llvm::StringRef name, mlir::Type type, llvm::ArrayRef<mlir::Value> operands,
+                     llvm::ArrayRef<mlir::NamedAttribute> attrs);
   mlir::NamedAttribute integerAttr(llvm::StringRef name, int64_t value);
   mlir::NamedAttribute realAttr(llvm::StringRef name, double value);
   mlir::NamedAttribute textAttr(llvm::StringRef name, llvm::StringRef value);
@@ -129,6 +132,9 @@ private:
 /// Values for the node's results, null for one that is not wanted.
 using Expander = mlir::FailureOr<Values> (*)(Expansion &);
 
+/// Marks a node that stays com.microsoft's, but in one form: its lowering wants it so.
+inline constexpr llvm::StringLiteral kPrepared = "onnxc.prepared";
+
 /// The expander of an operator, null if this family has none.
 Expander elementwiseExpander(llvm::StringRef name);
 Expander matMulExpander(llvm::StringRef name);
@@ -137,6 +143,7 @@ Expander attentionExpander(llvm::StringRef name);
 Expander groupQueryExpander(llvm::StringRef name);
 Expander convolutionExpander(llvm::StringRef name);
 Expander quantizedExpander(llvm::StringRef name);
+Expander weightsExpander(llvm::StringRef name);
 Expander tensorExpander(llvm::StringRef name);
 
 /// Parts that several families share.
@@ -156,6 +163,8 @@ Values buildAttention(Expansion &e, const HeadsAttention &a);
 mlir::FailureOr<Values> attendProjected(Expansion &e, mlir::Value projected, Ints sizes,
                                         mlir::Value mask, mlir::Value past,
                                         mlir::Value attentionBias);
+/// Codes of `bits` in bytes, the first in the lowest bits, to one code a byte along the last dimension.
+mlir::Value unpackCodes(Expansion &e, mlir::Value packed, int64_t bits);
 /// MatMulInteger with its factor: (a - aZero) * (b - bZero) * aScale * bScale + bias.
 mlir::Value integerMatMul(Expansion &e, mlir::Value a, mlir::Value b, mlir::Value aScale,
                           mlir::Value bScale, mlir::Value aZero, mlir::Value bZero,

@@ -96,26 +96,6 @@ Results expandDequantizeLinear(Expansion &e) {
                      axisOf(e))};
 }
 
-/// Codes of `bits` in bytes, the first in the lowest bits, to one code a byte along the last dimension.
-Value unpack(Expansion &e, Value packed, int64_t bits) {
-  if (bits == 8)
-    return packed;
-  Type u8 = e.elem(packed);
-  int64_t last = e.rank(packed) - 1;
-  Values parts;
-  for (int64_t shift = 0; shift < 8; shift += bits) {
-    Value code = packed;
-    if (shift > 0)
-      code = e.op("BitShift", {code, e.scalar(u8, shift)}, {e.textAttr("direction", "RIGHT")});
-    if (shift + bits < 8)
-      code = e.op("BitwiseAnd", {code, e.scalar(u8, (1 << bits) - 1)});
-    parts.push_back(e.unsqueeze(code, {last + 1}));
-  }
-  SmallVector<int64_t> shape(last, 0);
-  shape.push_back(-1);
-  return e.reshape(e.concat(parts, last + 1), shape);
-}
-
 /// data, indices, scales, zero_points: what is gathered is dequantized, not the whole table.
 Results expandGatherBlockQuantized(Expansion &e) {
   Value data = e.in(0), indices = e.in(1), scales = e.in(2), zeros = e.in(3);
@@ -141,9 +121,9 @@ Results expandGatherBlockQuantized(Expansion &e) {
   if (elem.isUnsignedInteger(8)) {
     if (along != rank - 1 || (bits != 2 && bits != 4 && bits != 8))
       return e.refuse("with packed data needs 2, 4 or 8 bits, and the last axis to be the quantized one");
-    data = unpack(e, data, bits);
+    data = unpackCodes(e, data, bits);
     if (zeros)
-      zeros = e.slice(unpack(e, zeros, bits), e.vector({0}), e.size(scales, place), place);
+      zeros = e.slice(unpackCodes(e, zeros, bits), e.vector({0}), e.size(scales, place), place);
     else
       zeros = e.op("Expand", {e.scalar(elem, 1 << (bits - 1)), e.op("Shape", {scales})});
   } else if (!elem.isInteger(4)) {
@@ -154,6 +134,25 @@ Results expandGatherBlockQuantized(Expansion &e) {
 }
 
 } // namespace
+
+Value unpackCodes(Expansion &e, Value packed, int64_t bits) {
+  if (bits == 8)
+    return packed;
+  Type u8 = e.elem(packed);
+  int64_t last = e.rank(packed) - 1;
+  Values parts;
+  for (int64_t shift = 0; shift < 8; shift += bits) {
+    Value code = packed;
+    if (shift > 0)
+      code = e.op("BitShift", {code, e.scalar(u8, shift)}, {e.textAttr("direction", "RIGHT")});
+    if (shift + bits < 8)
+      code = e.op("BitwiseAnd", {code, e.scalar(u8, (1 << bits) - 1)});
+    parts.push_back(e.unsqueeze(code, {last + 1}));
+  }
+  SmallVector<int64_t> shape(last, 0);
+  shape.push_back(-1);
+  return e.reshape(e.concat(parts, last + 1), shape);
+}
 
 Expander quantizedExpander(StringRef name) {
   return llvm::StringSwitch<Expander>(name)
