@@ -112,13 +112,15 @@ def SelectTilesPass : Pass<"onnxc-select-tiles", "::mlir::func::FuncOp"> {
   let summary = "Decides which operations are fused and how large their tiles are";
   let description = [{
     A group is a consumer (the root) with the producers that only it uses; all carry the same
-    `onnxc.group`, the root also `onnxc.tile_sizes` (one number a loop, 0: not tiled). A tile of a softmax
+    `group` in their strategy (`#cg.lowering_config`), the root also `tile_sizes` (one number a loop, 0: not tiled). What a
+    strategy says already is kept. A tile of a softmax
     or a normalisation is some rows, of a contraction with its epilogue a block of the
     result. A producer that tiles would compute again is left out of the group.
   }];
   let options = [
     Option<"cacheBytes", "cache-bytes", "int64_t", "524288", "Size of a core's second-level cache to use">,
   ];
+  let dependentDialects = ["::onnxc::cg::CgDialect"];
 }
 
 def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
@@ -288,6 +290,11 @@ def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
                            "::mlir::arith::ArithDialect"];
+}
+
+def RoundToIntegerPass : Pass<"onnxc-round-to-integer", "::mlir::ModuleOp"> {
+  let summary = "Rounding half to even and conversion to 32-bit integers as one instruction";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def ConvertToLLVMPass : Pass<"onnxc-convert-to-llvm", "::mlir::ModuleOp"> {

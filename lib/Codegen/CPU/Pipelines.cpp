@@ -97,6 +97,7 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createPartitionPass(partition));
   OpPassManager &part = pm.nest<ModuleOp>();
   part.addPass(createCanonicalizerPass());
+  part.addPass(createRoundToIntegerPass());
   part.addPass(createApproximateMathPass());
   part.addPass(createLoopInvariantCodeMotionPass());
   // 2. Down to LLVM.

@@ -2,6 +2,7 @@
 // when a producer may be computed again.
 #include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 namespace onnxc {
 #define GEN_PASS_DEF_FUSEELEMENTWISEPASS
@@ -52,6 +53,9 @@ bool shouldFuse(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   if (!producer || !consumer)
+    return false;
+  // A strategy is for the operation as it stands.
+  if (cg::hasLoweringConfig(producer) || cg::hasLoweringConfig(consumer))
     return false;
   // A body that reads other tensors does not vectorise: keep it from spreading.
   auto gathers = [](linalg::GenericOp op) {

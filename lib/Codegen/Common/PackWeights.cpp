@@ -3,6 +3,7 @@
 #include "ConstantData.h"
 #include "SplitColumns.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -46,7 +47,16 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     });
     IRRewriter rewriter(&getContext());
     for (Candidate &candidate : candidates)
-      pack(rewriter, candidate);
+      if (failed(pack(rewriter, candidate)))
+        return signalPassFailure();
+    WalkResult left = getOperation().walk([&](linalg::LinalgOp op) {
+      if (!cg::LoweringConfig(op).panel)
+        return WalkResult::advance();
+      op.emitError("has a strategy with panels, but no constant weights that fit into them");
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      signalPassFailure();
   }
 
   std::optional<Candidate> match(linalg::LinalgOp op) {
@@ -97,22 +107,31 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   /// The widest panel that divides the columns; 0: none. A product's tile is six rows of four
   /// vectors; images have rows of any length, for which fourteen of two leave less over.
-  int64_t panelWidth(const Candidate &c, int64_t columns) {
+  /// `tile`: columns that the strategy wants in a tile.
+  int64_t panelWidth(const Candidate &c, int64_t columns, int64_t tile) {
     for (int64_t width : {64, 48, 32, 16})
-      if (columns % width == 0 && columns > width && (!isImage(c) || width <= 48) &&
-          !(isImage(c) && width == 48 && columns % 32 == 0))
+      if (columns % width == 0 && tile % width == 0 && columns > width &&
+          (!isImage(c) || width <= 48) && !(isImage(c) && width == 48 && columns % 32 == 0))
         return width;
     return 0;
   }
 
   static bool isImage(const Candidate &c) { return c.rowLoops >= 3; }
 
-  void pack(IRRewriter &rewriter, Candidate &c) {
+  LogicalResult pack(IRRewriter &rewriter, Candidate &c) {
     AffineMap map = c.op.getMatchingIndexingMap(c.weights);
     unsigned columnAt = *map.getResultPosition(getDim(c.column));
     int64_t columns = c.type.getDimSize(columnAt);
-    int64_t width = c.shared ? panelWidth(c, columns) : 0;
-    if (c.shared && width <= kLanes && isWorthPieces(c)) {
+    cg::LoweringConfig config(c.op);
+    int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
+    int64_t width = c.shared ? panelWidth(c, columns, tile) : 0;
+    if (config.panel) {
+      width = *config.panel;
+      if (width != 0 && (!c.shared || columns % width != 0))
+        return c.op.emitError("has a strategy with panels of ")
+               << width << " columns, which do not divide its " << columns << " columns";
+      config.panel.reset();
+    } else if (c.shared && width <= kLanes && !config.hasLoops() && isWorthPieces(c)) {
       SmallVector<ColumnPiece> pieces =
           chooseColumnPieces(columns, kLanes, isImage(c) ? kImageVectors : kProductVectors);
       SmallVector<linalg::LinalgOp> products;
@@ -123,13 +142,15 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
         part.op = product;
         part.weights = &product->getOpOperand(c.weights->getOperandNumber());
         part.type = cast<RankedTensorType>(part.weights->get().getType());
-        packPiece(rewriter, part, map, piece.size, piece.width < piece.size ? piece.width : 0);
+        if (failed(packPiece(rewriter, part, map, piece.size,
+                             piece.width < piece.size ? piece.width : 0, config)))
+          return failure();
         c.offset += piece.size * c.strides[columnAt];
       }
       if (!products.empty())
-        return;
+        return success();
     }
-    packPiece(rewriter, c, map, columns, width);
+    return packPiece(rewriter, c, map, columns, width, config);
   }
 
   /// Pieces are parallel loops of their own: what is small is faster in one.
@@ -140,12 +161,16 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     return work >= kMinPieces;
   }
 
-  void packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns, int64_t width) {
+  LogicalResult packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
+                          int64_t width, cg::LoweringConfig config) {
     SmallVector<unsigned> order(c.batch);
     if (width != 0) {
-      packPanels(rewriter, c, map, columns, width);
-      return;
+      if (failed(config.splitLoop(c.column, width, c.op.getNumLoops())))
+        return c.op.emitError("has a strategy with tiles that are no whole panels of ") << width;
+      packPanels(rewriter, c, map, columns, width, config);
+      return success();
     }
+    config.setOn(c.op);
     // Sums along the depth where the columns are few and the other operand is contiguous there.
     OpOperand *other = c.op.getDpsInputOperand(c.weights == c.op.getDpsInputOperand(0) ? 1 : 0);
     AffineMap otherMap = c.op.getMatchingIndexingMap(other);
@@ -158,6 +183,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     if (!alongDepth)
       order.push_back(c.column);
     reorder(rewriter, c, map, order);
+    return success();
   }
 
   /// The last result moves by one with the loop (it may slide with others, too), the rest does not.
@@ -173,7 +199,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   /// Weights [batch..., columns / width, depth..., width].
   void packPanels(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
-                  int64_t width) {
+                  int64_t width, const cg::LoweringConfig &config) {
     rewriter.setInsertionPoint(c.op);
     Location loc = c.op.getLoc();
     int64_t panels = columns / width;
@@ -248,6 +274,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     auto generic = linalg::GenericOp::create(rewriter, loc, TypeRange{expandedType}, inputs,
                                              ValueRange{expandedInit}, maps, iterators);
     rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+    config.setOn(generic);
     Value collapsed =
         tensor::CollapseShapeOp::create(rewriter, loc, outType, generic.getResult(0), groups);
     Value weights = c.weights->get();
@@ -281,6 +308,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
                                              ValueRange{c.op.getDpsInits()}, maps,
                                              c.op.getIteratorTypesArray());
     rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+    cg::LoweringConfig(c.op).setOn(generic);
     Value weights = c.weights->get();
     rewriter.replaceOp(c.op, generic.getResults());
     eraseUnused(rewriter, weights);
