@@ -236,8 +236,8 @@ Value createFromIndices(OpBuilder &b, Location loc, ArrayRef<OpFoldResult> sizes
 
 SmallVector<Value> callKernel(OpBuilder &b, Location loc, const OnnxTypeConverter &types,
                               StringRef name, ArrayRef<Operand> operands, TypeRange resultTypes,
-                              ArrayRef<NamedAttribute> attrs, bool planned) {
-  SmallVector<Value> inputs, inits;
+                              ArrayRef<NamedAttribute> attrs) {
+  SmallVector<Value> inputs;
   SmallVector<int64_t> elemTypes;
   for (const Operand &o : operands) {
     elemTypes.push_back(o.value ? onnxElemType(o.original ? o.original.getType() : o.elem) : 0);
@@ -248,12 +248,7 @@ SmallVector<Value> callKernel(OpBuilder &b, Location loc, const OnnxTypeConverte
     elemTypes.push_back(onnxElemType(type));
     results.push_back(types.convertType(type));
   }
-  planned &= llvm::all_of(
-      results, [](Type type) { return cast<ShapedType>(type).hasStaticShape(); });
-  for (Type type : planned ? ArrayRef(results) : ArrayRef<Type>())
-    inits.push_back(
-        tensor::EmptyOp::create(b, loc, cast<RankedTensorType>(type), ValueRange{}));
-  auto call = rt::KernelOp::create(b, loc, results, b.getStringAttr(name), inputs, inits,
+  auto call = rt::KernelOp::create(b, loc, results, b.getStringAttr(name), inputs, ValueRange{},
                                    b.getDenseI64ArrayAttr(elemTypes), b.getDictionaryAttr(attrs),
                                    /*has_effects=*/false);
   return SmallVector<Value>(call.getResults());

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "Microsoft.h"
 
+#include "onnxc/Dialect/Rt/IR/Rt.h"
+
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -14,20 +16,30 @@ namespace {
 
 using Results = FailureOr<SmallVector<Value>>;
 
-/// The kernel of the operator's name with its first `count` inputs.
+/// The kernel of the operator's name with its first `count` inputs. Where the size of the result is known its
+/// memory is planned, else the kernel allocates.
 Results callWith(TensorBuilder &b, const MicrosoftNode &node, unsigned count) {
-  if (!isa<RankedTensorType>(node.op->getResult(0).getType()))
+  auto type = dyn_cast_or_null<RankedTensorType>(node.types.convertType(node.op->getResult(0).getType()));
+  if (!type)
     return node.refuse("has a result whose rank is not known");
-  SmallVector<Operand> operands;
-  for (unsigned i = 0; i < count; ++i)
-    operands.push_back(node.has(i) ? Operand(node.original(i), node.input(i))
-                                   : Operand(Value(), Type()));
+  SmallVector<Value> inputs, inits;
+  SmallVector<int64_t> elemTypes;
+  for (unsigned i = 0; i < count; ++i) {
+    bool has = node.has(i);
+    inputs.push_back(has ? node.input(i) : b.empty({b.fixed(0)}, b.getI8Type()));
+    elemTypes.push_back(has ? onnxElemType(node.original(i).getType()) : 0);
+  }
+  elemTypes.push_back(onnxElemType(node.op->getResult(0).getType()));
+  if (type.hasStaticShape())
+    inits.push_back(tensor::EmptyOp::create(b, type, ValueRange{}));
   SmallVector<NamedAttribute> attrs;
   for (NamedAttribute attr : node.op.getAttrs())
     if (!isa<UnitAttr>(attr.getValue()))
       attrs.push_back(attr);
-  return callKernel(b, b.getLoc(), node.types, node.op.getOpType(), operands,
-                    node.op->getResultTypes(), attrs, /*planned=*/true);
+  auto call = rt::KernelOp::create(b, type, b.getStringAttr(node.op.getOpType()), inputs, inits,
+                                   b.getDenseI64ArrayAttr(elemTypes), b.getDictionaryAttr(attrs),
+                                   /*has_effects=*/false);
+  return SmallVector<Value>(call.getResults());
 }
 
 Results inverse(TensorBuilder &b, const MicrosoftNode &node) { return callWith(b, node, 1); }

@@ -185,14 +185,13 @@ mlir::Value createFromIndices(
 
 //===-- Kernels -------------------------------------------------------------===//
 
-// rt.kernel whose results the kernel allocates, unless they are `planned` and of known size. Operands may be null Values for
+// rt.kernel whose results the kernel allocates. Operands may be null Values for
 // absent inputs. resultTypes are ONNX types.
 llvm::SmallVector<mlir::Value> callKernel(mlir::OpBuilder &b, mlir::Location loc,
                                           const OnnxTypeConverter &types, llvm::StringRef name,
                                           llvm::ArrayRef<Operand> operands,
                                           mlir::TypeRange resultTypes,
-                                          llvm::ArrayRef<mlir::NamedAttribute> attrs = {},
-                                          bool planned = false);
+                                          llvm::ArrayRef<mlir::NamedAttribute> attrs = {});
 
 } // namespace onnxc
 #endif
