@@ -87,39 +87,70 @@ __attribute__((always_inline)) inline void anyColumnsBody(const Product &x, int6
 }
 ONNXC_VERSIONS(void, anyColumns, (const Product &x, int64_t begin, int64_t end), (x, begin, end))
 
-// ---- 4 bits with AVX-512 ----
+// ---- 4 and 8 bits with AVX-512 ----
 
-// The 16 numbers that a block's codes stand for are in one register, from which its codes select. A byte holds two
-// codes, so 16 bytes give the weights of 16 even and of 16 odd places: A is arranged alike.
+// Weights come in pieces of 32, as two vectors. With 4 bits the first has the even places and the second the odd
+// ones, which share bytes; A is arranged alike.
 constexpr int64_t kPairs = 32;
 
 #if defined(__x86_64__)
 #define ONNXC_WIDE __attribute__((target("arch=x86-64-v4"), always_inline)) inline
 
-template <int64_t rows, int64_t width> ONNXC_WIDE void tile(const Product &x, int64_t row, int64_t column) {
+// One column's codes of one block.
+template <int64_t bits> struct Codes;
+
+// The 16 numbers that the codes stand for are in one register, from which the codes select.
+template <> struct Codes<4> {
+  __m512 numbers;
+  const uint8_t *bytes;
+  ONNXC_WIDE void start(const Product &x, int64_t at) {
+    const __m512 all = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    numbers = _mm512_mul_ps(_mm512_sub_ps(all, _mm512_set1_ps(x.zero(at))), _mm512_set1_ps(x.scales[at]));
+    bytes = x.b + at * x.blockBytes;
+  }
+  ONNXC_WIDE void read(int64_t k, __m512 &first, __m512 &second) const {
+    __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes + k / 2)));
+    first = _mm512_permutexvar_ps(pair, numbers);
+    second = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), numbers);
+  }
+};
+
+template <> struct Codes<8> {
+  __m512 scale, shift;
+  const uint8_t *bytes;
+  ONNXC_WIDE void start(const Product &x, int64_t at) {
+    scale = _mm512_set1_ps(x.scales[at]);
+    shift = _mm512_set1_ps(x.zero(at) * x.scales[at]);
+    bytes = x.b + at * x.blockBytes;
+  }
+  ONNXC_WIDE __m512 half(int64_t k) const {
+    __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes + k)));
+    return _mm512_fmsub_ps(_mm512_cvtepi32_ps(codes), scale, shift);
+  }
+  ONNXC_WIDE void read(int64_t k, __m512 &first, __m512 &second) const {
+    first = half(k);
+    second = half(k + 16);
+  }
+};
+
+// Few rows: the weights are used as soon as they are read.
+template <int64_t bits, int64_t rows, int64_t width> ONNXC_WIDE void tile(const Product &x, int64_t row, int64_t column) {
   __m512 sums[rows][width];
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < width; ++c)
       sums[r][c] = _mm512_setzero_ps();
-  const __m512 codes = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const float *a = x.a + row * x.rowSize();
   for (int64_t block = 0; block < x.blocks; ++block) {
-    __m512 numbers[width];
-    const uint8_t *bytes[width];
-    for (int64_t c = 0; c < width; ++c) {
-      int64_t at = (column + c) * x.blocks + block;
-      __m512 scale = _mm512_set1_ps(x.scales[at]);
-      numbers[c] = _mm512_mul_ps(_mm512_sub_ps(codes, _mm512_set1_ps(x.zero(at))), scale);
-      bytes[c] = x.b + at * x.blockBytes;
-    }
+    Codes<bits> codes[width];
+    for (int64_t c = 0; c < width; ++c)
+      codes[c].start(x, (column + c) * x.blocks + block);
     for (int64_t k = 0; k < x.block; k += kPairs, a += kPairs)
       for (int64_t c = 0; c < width; ++c) {
-        __m512i pair = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes[c] + k / 2)));
-        __m512 even = _mm512_permutexvar_ps(pair, numbers[c]);
-        __m512 odd = _mm512_permutexvar_ps(_mm512_srli_epi32(pair, 4), numbers[c]);
+        __m512 first, second;
+        codes[c].read(k, first, second);
         for (int64_t r = 0; r < rows; ++r) {
-          sums[r][c] = _mm512_fmadd_ps(even, _mm512_loadu_ps(a + r * x.rowSize()), sums[r][c]);
-          sums[r][c] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(a + r * x.rowSize() + 16), sums[r][c]);
+          sums[r][c] = _mm512_fmadd_ps(first, _mm512_loadu_ps(a + r * x.rowSize()), sums[r][c]);
+          sums[r][c] = _mm512_fmadd_ps(second, _mm512_loadu_ps(a + r * x.rowSize() + 16), sums[r][c]);
         }
       }
   }
@@ -128,25 +159,95 @@ template <int64_t rows, int64_t width> ONNXC_WIDE void tile(const Product &x, in
       x.y[(row + r) * x.n + column + c] = _mm512_reduce_add_ps(sums[r][c]) + (x.bias ? x.bias[column + c] : 0);
 }
 
-constexpr int64_t kTileRows = 4, kTileWidth = 4;
+constexpr int64_t kTileWidth = 4;
 
-template <int64_t width> ONNXC_WIDE void rowsOf(const Product &x, int64_t column) {
-  int64_t row = 0;
-  for (; row + kTileRows <= x.m; row += kTileRows)
-    tile<kTileRows, width>(x, row, column);
-  for (; row < x.m; ++row)
-    tile<1, width>(x, row, column);
+// Many rows: a piece of the columns becomes numbers in the first-level cache, which all rows of a group use; the sums
+// wait in memory meanwhile.
+constexpr int64_t kManyRows = 12, kGroupRows = 96, kPanelRows = 6, kPanelPlaces = 512;
+
+template <int64_t rows>
+ONNXC_WIDE void panelTile(const float *a, int64_t rowSize, const float *weights, int64_t vectors, float *sums) {
+  __m512 held[rows][kTileWidth];
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < kTileWidth; ++c)
+      held[r][c] = _mm512_load_ps(sums + (r * kTileWidth + c) * 16);
+  for (int64_t v = 0; v < vectors; ++v) {
+    __m512 w[kTileWidth];
+    for (int64_t c = 0; c < kTileWidth; ++c)
+      w[c] = _mm512_load_ps(weights + (v * kTileWidth + c) * 16);
+    for (int64_t r = 0; r < rows; ++r) {
+      __m512 value = _mm512_loadu_ps(a + r * rowSize + v * 16);
+      for (int64_t c = 0; c < kTileWidth; ++c)
+        held[r][c] = _mm512_fmadd_ps(value, w[c], held[r][c]);
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < kTileWidth; ++c)
+      _mm512_store_ps(sums + (r * kTileWidth + c) * 16, held[r][c]);
 }
 
-__attribute__((target("arch=x86-64-v4"))) void wideColumns(const Product &x, int64_t begin, int64_t end) {
+template <int64_t bits> ONNXC_WIDE void panel(const Product &x, int64_t column) {
+  alignas(64) float weights[kPanelPlaces * kTileWidth], sums[kGroupRows * kTileWidth * 16];
+  for (int64_t group = 0; group < x.m; group += kGroupRows) {
+    int64_t rows = x.m - group < kGroupRows ? x.m - group : kGroupRows;
+    memset(sums, 0, sizeof(float) * static_cast<size_t>(rows * kTileWidth * 16));
+    for (int64_t from = 0; from < x.rowSize(); from += kPanelPlaces) {
+      int64_t places = x.rowSize() - from < kPanelPlaces ? x.rowSize() - from : kPanelPlaces;
+      for (int64_t c = 0; c < kTileWidth; ++c) {
+        Codes<bits> codes;
+        for (int64_t k = 0; k < places; k += kPairs) {
+          int64_t inBlock = (from + k) % x.block;
+          if (k == 0 || inBlock == 0)
+            codes.start(x, (column + c) * x.blocks + (from + k) / x.block);
+          __m512 first, second;
+          codes.read(inBlock, first, second);
+          _mm512_store_ps(weights + (k / 16 * kTileWidth + c) * 16, first);
+          _mm512_store_ps(weights + ((k / 16 + 1) * kTileWidth + c) * 16, second);
+        }
+      }
+      const float *a = x.a + group * x.rowSize() + from;
+      int64_t row = 0;
+      for (; row + kPanelRows <= rows; row += kPanelRows)
+        panelTile<kPanelRows>(a + row * x.rowSize(), x.rowSize(), weights, places / 16, sums + row * kTileWidth * 16);
+      for (; row < rows; ++row)
+        panelTile<1>(a + row * x.rowSize(), x.rowSize(), weights, places / 16, sums + row * kTileWidth * 16);
+    }
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < kTileWidth; ++c)
+        x.y[(group + r) * x.n + column + c] = _mm512_reduce_add_ps(_mm512_load_ps(sums + (r * kTileWidth + c) * 16)) +
+                                              (x.bias ? x.bias[column + c] : 0);
+  }
+}
+
+template <int64_t bits, int64_t width> ONNXC_WIDE void rowsOf(const Product &x, int64_t column) {
+  constexpr int64_t tileRows = 4;
+  int64_t row = 0;
+  for (; row + tileRows <= x.m; row += tileRows)
+    tile<bits, tileRows, width>(x, row, column);
+  for (; row < x.m; ++row)
+    tile<bits, 1, width>(x, row, column);
+}
+
+template <int64_t bits>
+__attribute__((target("arch=x86-64-v4"))) void wideColumnsOf(const Product &x, int64_t begin, int64_t end) {
   int64_t column = begin;
   for (; column + kTileWidth <= end; column += kTileWidth)
-    rowsOf<kTileWidth>(x, column);
+    if (x.m >= kManyRows)
+      panel<bits>(x, column);
+    else
+      rowsOf<bits, kTileWidth>(x, column);
   for (; column < end; ++column)
-    rowsOf<1>(x, column);
+    rowsOf<bits, 1>(x, column);
 }
 
-bool isWide(const Product &x) { return cpuLevel() >= 4 && x.bits == 4 && x.block % kPairs == 0; }
+void wideColumns(const Product &x, int64_t begin, int64_t end) {
+  if (x.bits == 4)
+    wideColumnsOf<4>(x, begin, end);
+  else
+    wideColumnsOf<8>(x, begin, end);
+}
+
+bool isWide(const Product &x) { return cpuLevel() >= 4 && x.bits != 2 && x.block % kPairs == 0; }
 #else
 void wideColumns(const Product &, int64_t, int64_t) {}
 bool isWide(const Product &) { return false; }
@@ -194,7 +295,7 @@ ONNXC_KERNEL(MatMulNBits) {
     x.bias = dataOf<const float>(in[4]);
   bool wide = isWide(x);
   float *arranged = scratch<float>(ctx, x.m * x.rowSize());
-  arrange(dataOf<const float>(a), arranged, x.m, x.k, x.rowSize(), wide);
+  arrange(dataOf<const float>(a), arranged, x.m, x.k, x.rowSize(), wide && x.bits == 4);
   x.a = arranged;
   // Ranges of columns begin at multiples of the tiles' width, so that threads do not change the sums.
   constexpr int64_t width = 4;

@@ -183,7 +183,7 @@ def check(path, feeds, tolerance):
             np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
-TRANSFORMER_FEEDS = [transformerFeed(), transformerFeed(1, 12), transformerFeed(3, 1)]
+TRANSFORMER_FEEDS = [transformerFeed(), transformerFeed(1, 12), transformerFeed(3, 4)]
 NETWORK_FEEDS = [networkFeed(), networkFeed(5)]
 
 
