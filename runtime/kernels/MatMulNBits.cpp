@@ -161,9 +161,10 @@ template <int64_t bits, int64_t rows, int64_t width> ONNXC_WIDE void tile(const 
 
 constexpr int64_t kTileWidth = 4;
 
-// Many rows: a piece of the columns becomes numbers in the first-level cache, which all rows of a group use; the sums
-// wait in memory meanwhile.
-constexpr int64_t kManyRows = 12, kGroupRows = 96, kPanelRows = 6, kPanelPlaces = 512;
+// Many rows: a piece of some tiles' columns becomes numbers in the first-level cache, which all rows of a group use; a
+// few rows of A pass by all of the tiles before the next come. The sums wait in memory meanwhile.
+constexpr int64_t kManyRows = 6, kGroupRows = 48, kPanelRows = 6, kPanelPlaces = 256, kPanelTiles = 4;
+constexpr int64_t kTileWeights = kPanelPlaces * kTileWidth, kRowSums = kTileWidth * 16;
 
 template <int64_t rows>
 ONNXC_WIDE void panelTile(const float *a, int64_t rowSize, const float *weights, int64_t vectors, float *sums) {
@@ -186,36 +187,49 @@ ONNXC_WIDE void panelTile(const float *a, int64_t rowSize, const float *weights,
       _mm512_store_ps(sums + (r * kTileWidth + c) * 16, held[r][c]);
 }
 
-template <int64_t bits> ONNXC_WIDE void panel(const Product &x, int64_t column) {
-  alignas(64) float weights[kPanelPlaces * kTileWidth], sums[kGroupRows * kTileWidth * 16];
+// The numbers of one column's places [from, from + places), every 16 of them beside those of the tile's others.
+template <int64_t bits>
+ONNXC_WIDE void decode(const Product &x, int64_t column, int64_t from, int64_t places, float *to) {
+  Codes<bits> codes;
+  for (int64_t k = 0; k < places; k += kPairs) {
+    int64_t inBlock = (from + k) % x.block;
+    if (k == 0 || inBlock == 0)
+      codes.start(x, column * x.blocks + (from + k) / x.block);
+    __m512 first, second;
+    codes.read(inBlock, first, second);
+    _mm512_store_ps(to + k * kTileWidth, first);
+    _mm512_store_ps(to + (k + 16) * kTileWidth, second);
+  }
+}
+
+template <int64_t bits> ONNXC_WIDE void panel(const Product &x, int64_t column, int64_t tiles) {
+  alignas(64) float weights[kPanelTiles * kTileWeights], sums[kPanelTiles * kGroupRows * kRowSums];
   for (int64_t group = 0; group < x.m; group += kGroupRows) {
     int64_t rows = x.m - group < kGroupRows ? x.m - group : kGroupRows;
-    memset(sums, 0, sizeof(float) * static_cast<size_t>(rows * kTileWidth * 16));
+    memset(sums, 0, sizeof sums);
     for (int64_t from = 0; from < x.rowSize(); from += kPanelPlaces) {
       int64_t places = x.rowSize() - from < kPanelPlaces ? x.rowSize() - from : kPanelPlaces;
-      for (int64_t c = 0; c < kTileWidth; ++c) {
-        Codes<bits> codes;
-        for (int64_t k = 0; k < places; k += kPairs) {
-          int64_t inBlock = (from + k) % x.block;
-          if (k == 0 || inBlock == 0)
-            codes.start(x, (column + c) * x.blocks + (from + k) / x.block);
-          __m512 first, second;
-          codes.read(inBlock, first, second);
-          _mm512_store_ps(weights + (k / 16 * kTileWidth + c) * 16, first);
-          _mm512_store_ps(weights + ((k / 16 + 1) * kTileWidth + c) * 16, second);
-        }
-      }
+      for (int64_t c = 0; c < tiles * kTileWidth; ++c)
+        decode<bits>(x, column + c, from, places, weights + c / kTileWidth * kTileWeights + c % kTileWidth * 16);
       const float *a = x.a + group * x.rowSize() + from;
-      int64_t row = 0;
-      for (; row + kPanelRows <= rows; row += kPanelRows)
-        panelTile<kPanelRows>(a + row * x.rowSize(), x.rowSize(), weights, places / 16, sums + row * kTileWidth * 16);
-      for (; row < rows; ++row)
-        panelTile<1>(a + row * x.rowSize(), x.rowSize(), weights, places / 16, sums + row * kTileWidth * 16);
+      for (int64_t row = 0; row < rows;) {
+        bool whole = row + kPanelRows <= rows;
+        for (int64_t t = 0; t < tiles; ++t) {
+          float *to = sums + (t * kGroupRows + row) * kRowSums;
+          if (whole)
+            panelTile<kPanelRows>(a + row * x.rowSize(), x.rowSize(), weights + t * kTileWeights, places / 16, to);
+          else
+            panelTile<1>(a + row * x.rowSize(), x.rowSize(), weights + t * kTileWeights, places / 16, to);
+        }
+        row += whole ? kPanelRows : 1;
+      }
     }
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < kTileWidth; ++c)
-        x.y[(group + r) * x.n + column + c] = _mm512_reduce_add_ps(_mm512_load_ps(sums + (r * kTileWidth + c) * 16)) +
-                                              (x.bias ? x.bias[column + c] : 0);
+      for (int64_t c = 0; c < tiles * kTileWidth; ++c) {
+        const float *sum = sums + (c / kTileWidth * kGroupRows + r) * kRowSums + c % kTileWidth * 16;
+        x.y[(group + r) * x.n + column + c] =
+            _mm512_reduce_add_ps(_mm512_load_ps(sum)) + (x.bias ? x.bias[column + c] : 0);
+      }
   }
 }
 
@@ -231,11 +245,16 @@ template <int64_t bits, int64_t width> ONNXC_WIDE void rowsOf(const Product &x, 
 template <int64_t bits>
 __attribute__((target("arch=x86-64-v4"))) void wideColumnsOf(const Product &x, int64_t begin, int64_t end) {
   int64_t column = begin;
-  for (; column + kTileWidth <= end; column += kTileWidth)
-    if (x.m >= kManyRows)
-      panel<bits>(x, column);
-    else
+  while (column + kTileWidth <= end) {
+    int64_t tiles = 1;
+    if (x.m >= kManyRows) {
+      tiles = (end - column) / kTileWidth < kPanelTiles ? (end - column) / kTileWidth : kPanelTiles;
+      panel<bits>(x, column, tiles);
+    } else {
       rowsOf<bits, kTileWidth>(x, column);
+    }
+    column += tiles * kTileWidth;
+  }
   for (; column < end; ++column)
     rowsOf<bits, 1>(x, column);
 }
