@@ -80,6 +80,16 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
                            "::mlir::arith::ArithDialect"];
 }
 
+def WidenOperandsPass : Pass<"onnxc-widen-operands", "::mlir::func::FuncOp"> {
+  let summary = "Converts the left sides of f16 and bf16 products to f32 once";
+  let description = [{
+    A product multiplies in f32. What it reads in vectors is converted there; what it reads one by one and
+    multiplies with many columns is converted before, as a conversion of one element takes as long as that of a vector.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def StaggerRowsPass : Pass<"onnxc-stagger-rows", "::mlir::func::FuncOp"> {
   let summary = "Keeps rows of a product's computed right side from colliding in the cache";
   let description = [{

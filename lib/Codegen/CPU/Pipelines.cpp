@@ -42,6 +42,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createWidenOperandsPass());
   pm.addNestedPass<func::FuncOp>(createStaggerRowsPass());
   pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
   // 5. Groups become parallel loops over tiles.
