@@ -5,6 +5,7 @@
   run.py -k 'test_add|relu'   the cases whose names match; each failure is printed
   run.py --group operator     failures counted by operator (or by message)
   run.py --update             rewrites expected-failures.txt from this run
+  run.py --variant dynamic    the node cases in another form (variants.py), against expected-failures-dynamic.txt
 
 A case that fails and is not listed, or passes and is listed, fails the run (a listed case whose
 reason begins with "random:" may pass by chance).
@@ -20,10 +21,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-EXPECTED = HERE / "expected-failures.txt"
 
 import cases  # noqa: E402
 import pool  # noqa: E402
+import variants  # noqa: E402
 
 
 def onnxcBackend():
@@ -48,19 +49,23 @@ def onnxcBackend():
     return Lazy
 
 
-def loadExpected():
+def expectedFile(variant):
+    return HERE / (f"expected-failures-{variant}.txt" if variant else "expected-failures.txt")
+
+
+def loadExpected(path):
     """{case name: reason}"""
     expected = {}
-    if EXPECTED.exists():
-        for line in EXPECTED.read_text().splitlines():
+    if path.exists():
+        for line in path.read_text().splitlines():
             if line.strip() and not line.startswith("#"):
                 name, _, reason = line.partition(" ")
                 expected[name] = reason.strip()
     return expected
 
 
-def saveExpected(expected):
-    with EXPECTED.open("w") as file:
+def saveExpected(path, expected):
+    with path.open("w") as file:
         file.write("# Cases of ONNX's backend suite that do not pass yet: name, reason. The list only shrinks.\n")
         for name in sorted(expected):
             file.write(f"{name} {expected[name]}\n")
@@ -112,6 +117,7 @@ def main():
     parser.add_argument("--tsv", type=Path, help="write group, case, result, seconds, message")
     parser.add_argument("--group", choices=["operator", "message"], help="print the failures in groups")
     parser.add_argument("--update", action="store_true", help="rewrite expected-failures.txt")
+    parser.add_argument("--variant", choices=variants.VARIANTS, help="another form of the node cases")
     args = parser.parse_args()
 
     # The package in the build folder, if there is one; else the installed one.
@@ -123,9 +129,10 @@ def main():
     os.environ["ONNX_MODELS"] = scratch.name
 
     pattern = re.compile(args.k)
-    backendTests = cases.Suite(onnxcBackend())
+    backendTests = cases.Suite(onnxcBackend(), args.variant)
     suite = [entry for entry in backendTests.items() if pattern.search(entry[1])]
-    expected = loadExpected()
+    expectedPath = expectedFile(args.variant)
+    expected = loadExpected(expectedPath)
     results = {}
     start = time.monotonic()
 
@@ -140,7 +147,7 @@ def main():
             text = result.message if args.v else summarize(result.message)
             print(f"{'FAIL' if surprising else 'XFAIL'} {name}: {text}", flush=True)
         elif result.status == "pass" and name in expected and not isRandom(expected[name]):
-            print(f"XPASS {name}: remove it from {EXPECTED.name}", flush=True)
+            print(f"XPASS {name}: remove it from {expectedPath.name}", flush=True)
 
     pool.runAll(call, range(len(suite)), args.j, args.timeout, report)
 
@@ -157,8 +164,8 @@ def main():
     names = {e[1] for e, _ in rows}
     if args.update:
         kept = {n: r for n, r in expected.items() if n not in names}
-        saveExpected(kept | {name: reason for name, _, reason in failed})
-        expected = loadExpected()
+        saveExpected(expectedPath, kept | {name: reason for name, _, reason in failed})
+        expected = loadExpected(expectedPath)
     count = Counter(r.status for _, r in rows)
     unexpected = [f for f in failed if f[0] not in expected]
     listed = [e[1] for e, r in rows if r.status == "pass" and e[1] in expected]

@@ -10,6 +10,8 @@ namespace onnxc::onnx {
 void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
   // 1. Types, so that the passes below see static shapes.
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());
+  // While the tensors that they name are all there.
+  pm.addNestedPass<func::FuncOp>(createOnnxExpandGradients());
   // 2. Shape computations become constants; no-ops go.
   pm.addPass(createOnnxFoldConstants());
   pm.addNestedPass<func::FuncOp>(createOnnxCanonicalize());
