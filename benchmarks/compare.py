@@ -17,7 +17,6 @@ parts; --write takes the latest figures of every model in it.
 
 import argparse
 import json
-import math
 import os
 import statistics
 import sys
@@ -32,10 +31,10 @@ import engines  # noqa: E402
 import numpy as np  # noqa: E402
 from outputs import loadTensor  # noqa: E402
 from run import RECIPES, makeModels  # noqa: E402
+from tables import geometricMean, tableOf, writeTables  # noqa: E402
 
 REST = 0.02  # seconds
 DEFAULT = ["resnet50", "mobilenet_v2", "bert_small"]
-BEGIN, END = "<!-- begin of measured tables -->", "<!-- end of measured tables -->"
 # The class of a model by the kind in its meta.json.
 CLASSES = {
     "CNN": ["cnn", "cnn-seg", "cnn1d", "text-cnn"],
@@ -72,12 +71,6 @@ def inputsOf(folder):
 def classOf(folder):
     kind = json.loads((folder / "meta.json").read_text())["kind"]
     return next((name for name, kinds in CLASSES.items() if kind in kinds), kind)
-
-
-def tableOf(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def measure(runs, feed, rounds, seconds):
@@ -167,10 +160,6 @@ def inMs(value):
 def betterPeer(timing):
     """The faster of the rivals that ran the model, or None."""
     return min((r for r in RIVALS if r in timing["ratio"]), key=timing["ms"].get, default=None)
-
-
-def geometricMean(values):
-    return math.exp(statistics.fmean(map(math.log, values)))
 
 
 def speedTables(results, names):
@@ -288,9 +277,7 @@ def main():
     shown = kept if args.tables_only else kept | {"models": {n: kept["models"][n] for n in measured}}
     print(tablesOf(shown))
     if args.write:
-        page = args.write.read_text()
-        start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
-        args.write.write_text(f"{page[:start]}\n\n{tablesOf(kept)}\n\n{page[end:]}")
+        writeTables(args.write, "measured tables", tablesOf(kept))
     return 0
 
 

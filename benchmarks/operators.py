@@ -17,7 +17,6 @@ fusions and reorderings) are listed below the table.
 import argparse
 import collections
 import json
-import math
 import os
 import statistics
 import sys
@@ -33,9 +32,8 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import peaks as machine  # noqa: E402
 from compare import REST, modelFolder  # noqa: E402
+from costs import Costs, shareOfPeak  # noqa: E402
 from outputs import loadTensor  # noqa: E402
-
-L2 = 1 << 20  # bytes; rows with less data are measured against the cache
 
 
 def namedModel(path, scratch):
@@ -77,76 +75,6 @@ def ortSession(path, threads, scratch, optimised):
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-BYTES = {"float": 4, "int64": 8, "int32": 4, "uint8": 1, "int8": 1, "bool": 1, "float16": 2, "double": 8}
-
-
-class Costs:
-    """FLOPs and bytes of nodes, from the shapes that a run of ONNX Runtime saw."""
-
-    def __init__(self, model, feed, profile):
-        self.nodes = {node.name: node for node in model.graph.node}
-        self.shapes, self.sizes = {}, {}
-        for tensor in model.graph.initializer:
-            self.add(tensor.name, list(tensor.dims), onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
-        for name, value in feed.items():
-            self.add(name, list(value.shape), value.dtype.itemsize)
-        for node in model.graph.node:
-            if node.op_type == "Constant":
-                for attribute in node.attribute:
-                    if attribute.name == "value":
-                        dtype = onnx.helper.tensor_dtype_to_np_dtype(attribute.t.data_type)
-                        self.add(node.output[0], list(attribute.t.dims), dtype.itemsize)
-            outputs = profile.get(node.name, (None, None, {}))[2].get("output_type_shape", [])
-            for output, described in zip([o for o in node.output if o], outputs, strict=False):
-                for kind, shape in described.items():
-                    self.add(output, shape, BYTES.get(kind, 4))
-        self.uses = collections.Counter(i for node in model.graph.node for i in node.input)
-        self.results = {o.name for o in model.graph.output}
-
-    def add(self, name, shape, itemsize):
-        self.shapes[name] = shape
-        self.sizes[name] = math.prod(shape) * itemsize
-
-    def shape(self, names, index):
-        return self.shapes.get(names[index]) if index < len(names) else None
-
-    def flops(self, name):
-        node = self.nodes.get(name)
-        if node is None:
-            return 0
-        kind = node.op_type
-        first, second = self.shape(node.input, 0), self.shape(node.input, 1)
-        out = self.shape(node.output, 0)
-        if kind.startswith(("QLinear", "QGemm")) and len(node.input) > 3:
-            second = self.shape(node.input, 3)
-        if first is None or second is None or out is None:
-            return 0
-        if kind in ("Conv", "ConvInteger", "QLinearConv"):
-            return 2 * math.prod(out) * math.prod(second[1:])
-        if kind == "ConvTranspose":
-            return 2 * math.prod(first) * math.prod(second[1:])
-        if kind in ("MatMul", "MatMulInteger", "QLinearMatMul"):
-            return 2 * math.prod(out) * first[-1]
-        if kind in ("Gemm", "QGemm"):
-            return 2 * math.prod(first) * out[-1]
-        if kind in ("LSTM", "GRU", "RNN"):
-            recurrent = self.shape(node.input, 2)
-            return 2 * math.prod(first[:2]) * (math.prod(second) + math.prod(recurrent))
-        return 0
-
-    def bytes(self, names):
-        inside = [self.nodes[name] for name in names if name in self.nodes]
-        made = {o for node in inside for o in node.output}
-        read = {i for node in inside for i in node.input if i} - made
-        total = sum(self.sizes.get(i, 0) for i in read)
-        for node in inside:
-            for output in node.output:
-                within = sum(list(other.input).count(output) for other in inside)
-                if output in self.results or self.uses[output] > within:
-                    total += self.sizes.get(output, 0)
-        return total
 
 
 def rowsOf(events, runs, costs):
@@ -248,7 +176,6 @@ def measure(args, folder, path, library, model, scratch):
 
 
 def report(args, rows, left, costs, times, peaks):
-    scale = args.threads
     print(
         f"onnxc {times['onnxc'] / 1e3:.2f} ms, onnxruntime {times['onnxruntime'] / 1e3:.2f} ms, {args.threads} threads; "
         f"peak of one core {peaks['flops'] / 1e9:.0f} GFLOP/s, {peaks['cached_bytes'] / 1e9:.0f} GB/s in cache, "
@@ -261,10 +188,7 @@ def report(args, rows, left, costs, times, peaks):
         seconds = max(row["us"], 1e-3) * 1e-6
         flops = sum(costs.flops(name) for name in row["nodes"] if name == primary or name not in rows)
         moved = costs.bytes(row["nodes"])
-        flopShare = flops / seconds / (peaks["flops"] * scale)
-        bandwidth = peaks["memory_bytes"] if moved > L2 else peaks["cached_bytes"] * scale
-        byteShare = moved / seconds / bandwidth
-        share = f"{100 * flopShare:.0f}% F" if flopShare > byteShare else f"{100 * byteShare:.0f}% B"
+        share = shareOfPeak(flops, moved, seconds, args.threads, peaks)
         ratio = f"{row['peer'] / row['us']:.2f}" if row["peer"] and row["us"] else "-"
         others = len(row["nodes"]) - 1
         kinds = list(dict.fromkeys(row["kinds"]))

@@ -1,6 +1,7 @@
 """The cases of single_ops.py: models of one operator at shapes that occur in practice.
 
-CASES is a list of (group, name, make); make() gives (onnx model, feed).
+CASES is a list of (group, name, make); make() gives (onnx model, feed). product_cases.py adds matrix products and
+convolutions.
 """
 
 import numpy as np
@@ -34,6 +35,8 @@ def typeOf(array):
 
 def model(nodes, feed, outputs, constants=None, opset=OPSET):
     """A model of nodes; outputs: {name: element type or type_proto}."""
+    for number, node in enumerate(nodes):
+        node.name = f"{node.op_type}_{number}"
     inputs = [helper.make_tensor_value_info(n, typeOf(a), a.shape) for n, a in feed.items()]
     results = [
         helper.make_tensor_value_info(n, t, None) if isinstance(t, int) else helper.make_value_info(n, t)
@@ -149,41 +152,7 @@ case("reduction", "NonZero", "NonZero", normal(128, 768) > 0.5, out=7)
 case("reduction", "Einsum bij,bjk", "Einsum", normal(12, 128, 64), normal(12, 64, 128), equation="bij,bjk->bik")
 case("reduction", "Einsum bhwc,hkc", "Einsum", normal(8, 16, 16, 64), normal(16, 16, 64), equation="bhwc,hkc->bhwk")
 
-# ---- matrix products ----
-
-
-def product(name, left, right, constant=True, bias=False, after=None, **attributes):
-    """left x right, with a constant or computed right side; bias and an activation after it."""
-
-    def make():
-        a, b = normal(*left), normal(*right) * 0.05
-        feed, constants = ({"a": a}, {"b": b}) if constant else ({"a": a, "b": b}, {})
-        nodes = [helper.make_node("Gemm" if attributes else "MatMul", ["a", "b"], ["p"], **attributes)]
-        if bias:
-            constants["c"] = normal(right[-1])
-            nodes.append(helper.make_node("Add", ["p", "c"], ["q"]))
-        for op in [after] if after else []:
-            nodes.append(helper.make_node(op, nodes[-1].output, ["r"]))
-        nodes[-1].output[0] = "y"
-        return model(nodes, feed, {"y": TensorProto.FLOAT}, constants)
-
-    CASES.append(("product", name, make))
-
-
-for m, k, n in [(512, 512, 512), (1024, 1024, 1024), (128, 768, 768), (128, 768, 3072), (128, 3072, 768), (49, 512, 2048),
-                (197, 768, 2304), (1, 768, 3072), (1, 4096, 4096), (4, 768, 3072), (8, 1024, 1024), (128, 512, 1000),
-                (1, 512, 1000), (40, 120, 6625), (1000, 64, 64), (3000, 32, 16), (64, 64, 10)]:
-    product(f"MatMul {m}x{k}x{n}", (m, k), (k, n))
-product("MatMul 128x768x3072, bias, Relu", (128, 768), (768, 3072), bias=True, after="Relu")
-product("MatMul 128x768x3072, bias, Gelu", (128, 768), (768, 3072), bias=True, after="Gelu")
-product("Gemm 128x768x768, transB", (128, 768), (768, 768), transB=1)
-product("MatMul 512 cubed, computed", (512, 512), (512, 512), constant=False)
-product("MatMul 128x768x768, computed", (128, 768), (768, 768), constant=False)
-product("MatMul 1x768x768, computed", (1, 768), (768, 768), constant=False)
-product("Gemm 128x768x768, transB, computed", (128, 768), (768, 768), constant=False, transB=1)
-product("MatMul 12x128x64x128, computed", (12, 128, 64), (12, 64, 128), constant=False)
-product("MatMul 12x128x128x64, computed", (12, 128, 128), (12, 128, 64), constant=False)
-product("MatMul 12x1x64x512, computed", (12, 1, 64), (12, 64, 512), constant=False)
+# ---- attention ----
 
 
 def attention(heads, queries, keys, depth, exporter, mask=True, past=0):
@@ -291,11 +260,6 @@ for mode, label, scale, extra in [
     ("linear", "linear align_corners", 2.0, {"coordinate_transformation_mode": "align_corners"}), ("linear", "linear 1.3", 1.3, {}),
 ]:
     case("image", f"Resize {label}", "Resize", normal(1, 32, 56, 56), None, np.array([1, 1, scale, scale], np.float32), constants=(2,), mode=mode, **extra)
-case("image", "ConvTranspose 2x2 s2", "ConvTranspose", normal(1, 64, 56, 56), normal(64, 32, 2, 2), constants=(1,), strides=[2, 2])
-case("image", "ConvTranspose 4x4 s2", "ConvTranspose", normal(1, 64, 28, 28), normal(64, 32, 4, 4), constants=(1,), strides=[2, 2], pads=[1, 1, 1, 1])
-case("image", "ConvTranspose 3x3 s1", "ConvTranspose", normal(1, 32, 56, 56), normal(32, 32, 3, 3), constants=(1,), pads=[1, 1, 1, 1])
-case("image", "ConvTranspose 1-D", "ConvTranspose", normal(1, 128, 200), normal(128, 64, 16), constants=(1,), strides=[8], pads=[4, 4])
-case("image", "ConvTranspose group", "ConvTranspose", normal(1, 64, 28, 28), normal(64, 1, 4, 4), constants=(1,), strides=[2, 2], pads=[1, 1, 1, 1], group=64)
 case("image", "GridSample linear", "GridSample", normal(1, 32, 56, 56), uniform(1, 56, 56, 2, low=-1), mode="linear")
 case("image", "GridSample nearest", "GridSample", normal(1, 32, 56, 56), uniform(1, 56, 56, 2, low=-1), mode="nearest")
 case("image", "RoiAlign", "RoiAlign", normal(1, 64, 50, 50), lambda: np.sort(uniform(50, 4, high=400), axis=-1), np.zeros(50, np.int64), output_height=7, output_width=7, sampling_ratio=2, spatial_scale=0.125)

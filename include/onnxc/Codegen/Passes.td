@@ -26,11 +26,23 @@ def PackWeightsPass : Pass<"onnxc-pack-weights", "::mlir::func::FuncOp"> {
   let summary = "Lays out constant matrices as the register tiles read them";
   let description = [{
     The constant right side [K, N] (or [N, K]) of a product becomes panels [N/w, K, w]; the product gets a
-    loop more and its result is a view. Then the innermost loop reads one stream of memory. Widths that do
-    not divide N leave the matrix unpacked (transposed to [K, N]).
+    loop more and its result is a view. Then the innermost loop reads one stream of memory. Where no width
+    divides N, the product becomes several: wide panels, and a last one of what is left. Small matrices stay
+    unpacked (transposed to [K, N]).
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
+}
+
+def PackOperandsPass : Pass<"onnxc-pack-operands", "::mlir::func::FuncOp"> {
+  let summary = "Copies large computed right sides of products into panels";
+  let description = [{
+    A computed right side, in whatever order its dimensions are, gets the layout that onnxc-pack-weights gives to
+    weights, by a copy when the model runs: where there are rows enough to pay for it, and the right side is
+    larger than the first-level cache. Where the rows are one tile, onnxc-select-tiles puts the copy of a panel into the
+    tile that uses it; the panel stays in the second-level cache then. Attention's products stay as they are.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def TurnOperandsPass : Pass<"onnxc-turn-operands", "::mlir::func::FuncOp"> {
@@ -112,13 +124,15 @@ def SelectTilesPass : Pass<"onnxc-select-tiles", "::mlir::func::FuncOp"> {
   let summary = "Decides which operations are fused and how large their tiles are";
   let description = [{
     A group is a consumer (the root) with the producers that only it uses; all carry the same
-    `onnxc.group`, the root also `onnxc.tile_sizes` (one number a loop, 0: not tiled). A tile of a softmax
+    `group` in their strategy (`#cg.lowering_config`), the root also `tile_sizes` (one number a loop, 0: not tiled). What a
+    strategy says already is kept. A tile of a softmax
     or a normalisation is some rows, of a contraction with its epilogue a block of the
     result. A producer that tiles would compute again is left out of the group.
   }];
   let options = [
     Option<"cacheBytes", "cache-bytes", "int64_t", "524288", "Size of a core's second-level cache to use">,
   ];
+  let dependentDialects = ["::onnxc::cg::CgDialect"];
 }
 
 def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
@@ -280,14 +294,33 @@ def ExpandReshapesPass : Pass<"onnxc-expand-reshapes"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
 }
 
-def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
-  let summary = "Expands exp, tanh, erf and their kin on f32 into polynomials";
+def DivideByConstantsPass : Pass<"onnxc-divide-by-constants", "::mlir::ModuleOp"> {
+  let summary = "Turns divisions of vectors of f32 by constants into multiplications";
   let description = [{
-    On vectors and scalars; what has no expansion here, f64 in particular, becomes calls of
-    libm. Also expands conversions to and from bfloat16, for which x86 has no instruction before AVX512-BF16.
+    The quotients stay the same to the last bit where the CPU has fused multiply-add; elsewhere they are off by
+    one unit in the last place at most.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
+  let summary = "Expands elementary functions on f32 into polynomials";
+  let description = [{
+    On vectors and scalars, with the errors of docs/numerics.md; what has no expansion here, f64 in particular,
+    becomes calls of libm. Also expands conversions to and from bfloat16, for which x86 has no instruction before
+    AVX512-BF16.
+  }];
+  let options = [
+    Option<"fused", "fused", "bool", "true", "The machine multiplies and adds in one instruction">,
+  ];
   let dependentDialects = ["::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def RoundToIntegerPass : Pass<"onnxc-round-to-integer", "::mlir::ModuleOp"> {
+  let summary = "Rounding half to even and conversion to 32-bit integers as one instruction";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def ConvertToLLVMPass : Pass<"onnxc-convert-to-llvm", "::mlir::ModuleOp"> {

@@ -253,45 +253,30 @@ private:
     ParameterCache loaded;
     for (int64_t row = 0; row < height; ++row)
       for (int64_t i = 0, at = 0, e = vectors.size(); i < e; at += vectors[i++])
-        emitEpilogues(sums[row * e + i], row, at, vectors[i], loaded);
+        finish(sums[row * e + i], row, at, vectors[i], loaded);
   }
 
   using ParameterCache = DenseMap<std::pair<OpOperand *, int64_t>, Value>;
 
   /// The elementwise work that follows, on a vector of sums in a register.
-  void emitEpilogues(Value sum, int64_t row, int64_t column, int64_t lanes,
-                     ParameterCache &loaded) {
-    DenseMap<Value, Value> held; // elements of memrefs that are in registers
-    held[op.getDpsInits()[0]] = sum;
-    for (const Epilogue &epilogue : fusion.epilogues) {
-      linalg::GenericOp generic = epilogue.op;
-      Block &block = generic.getRegion().front();
-      IRMapping mapping;
-      for (OpOperand &operand : generic->getOpOperands()) {
-        BlockArgument argument = block.getArgument(operand.getOperandNumber());
-        if (argument.use_empty())
-          continue;
-        Value value = held.lookup(operand.get());
-        if (!value) {
-          AffineMap map = epilogue.maps[operand.getOperandNumber()];
-          Value fresh;
-          Value &once = rows && map.isFunctionOfDim(*rows) ? fresh : loaded[{&operand, column}];
-          if (!once)
-            once = loadParameter(operand.get(), map, row, column, lanes);
-          value = once;
-        }
-        mapping.map(argument, value);
-      }
-      for (Operation &inner : block.without_terminator())
-        cloneOnVectors(b, loc, inner, mapping, lanes);
-      for (auto [i, yielded] : llvm::enumerate(block.getTerminator()->getOperands())) {
-        OpOperand &init = *generic.getDpsInitOperand(i);
-        Value value = onVector(b, loc, mapping.lookupOrDefault(yielded), lanes);
-        vector::StoreOp::create(b, loc, value, init.get(),
-                                indices(epilogue.maps[init.getOperandNumber()], row, column));
-        held[init.get()] = value;
-      }
-    }
+  void finish(Value sum, int64_t row, int64_t column, int64_t lanes, ParameterCache &loaded) {
+    auto load = [&](OpOperand &operand, AffineMap map) {
+      if (rows && map.isFunctionOfDim(*rows))
+        return loadParameter(operand.get(), map, row, column, lanes);
+      Value &once = loaded[{&operand, column}];
+      if (!once)
+        once = loadParameter(operand.get(), map, row, column, lanes);
+      return once;
+    };
+    auto clone = [&](Operation &inner, IRMapping &mapping) {
+      cloneOnVectors(b, loc, inner, mapping, lanes);
+    };
+    auto store = [&](OpOperand &init, AffineMap map, Value value) {
+      value = onVector(b, loc, value, lanes);
+      vector::StoreOp::create(b, loc, value, init.get(), indices(map, row, column));
+      return value;
+    };
+    emitEpilogues(fusion, op.getDpsInits()[0], sum, load, clone, store);
   }
 
   Value loadParameter(Value source, AffineMap map, int64_t row, int64_t column, int64_t lanes) {
@@ -483,16 +468,9 @@ void emitPackedDot(RewriterBase &rewriter, linalg::LinalgOp op, const VectorTarg
                    const LoopFusion &fusion) {
   std::optional<PackedDot> dot = matchPackedDot(op);
   OpBuilder::InsertionGuard guard(rewriter);
-  Operation *place = op;
-  if (!fusion.epilogues.empty())
-    place = fusion.epilogues.back().op;
-  rewriter.setInsertionPoint(place);
+  rewriter.setInsertionPoint(fusion.place(op));
   Emitter(rewriter, op, *dot, target, fusion).run();
-  for (const Epilogue &epilogue : fusion.epilogues)
-    rewriter.eraseOp(epilogue.op);
-  rewriter.eraseOp(op);
-  if (fusion.fill)
-    rewriter.eraseOp(fusion.fill);
+  fusion.erase(rewriter, op);
 }
 
 } // namespace onnxc

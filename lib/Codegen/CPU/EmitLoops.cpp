@@ -2,6 +2,7 @@
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -35,12 +36,18 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
       }
       // Products of packed bytes have an emitter of their own.
       if (auto columns = vectorBits > 0 ? packedDotColumns(op) : std::nullopt) {
+        if (cg::LoweringConfig(op).hasSchedule()) {
+          op.emitError("is a product of packed bytes: its strategy can give tile sizes only");
+          return WalkResult::interrupt();
+        }
         nests.push_back({op, {}, {}, /*isPackedDot=*/true});
         nests.back().schedule.vectorDim = columns;
         return WalkResult::advance();
       }
-      nests.push_back({op, chooseLoopSchedule(op, target), {}});
-      refineProductSchedule(op, target, nests.back().schedule);
+      FailureOr<LoopSchedule> schedule = decideLoopSchedule(op, target);
+      if (failed(schedule))
+        return WalkResult::interrupt();
+      nests.push_back({op, *schedule, {}});
       return WalkResult::advance();
     });
     if (walked.wasInterrupted())
@@ -67,6 +74,10 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
       if (taken.contains(nest.op) ||
           succeeded(emitLoops(rewriter, nest.op, nest.schedule, nest.fusion)))
         continue;
+      if (cg::LoweringConfig(nest.op).vector) {
+        nest.op.emitError("has a strategy with vectors along a loop whose reduction has no vector form");
+        return signalPassFailure();
+      }
       LoopSchedule scalar;
       scalar.unroll.assign(nest.op.getNumLoops(), 1);
       if (failed(emitLoops(rewriter, nest.op, scalar, nest.fusion))) {

@@ -4,7 +4,7 @@
 // does not divide goes into a second, smaller tile; its last vector is masked.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
-#include "StridedLoads.h"
+#include "RegisterTile.h"
 #include "VectorClone.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -23,44 +23,38 @@ namespace onnxc {
 namespace {
 
 constexpr int64_t kMaxUnrolledTaps = 4;
-/// Elements further apart than this are loaded one by one.
-constexpr int64_t kMaxStep = 8;
+
+using Coordinates = RegisterTile::Coordinates;
 
 class Emitter {
 public:
   Emitter(RewriterBase &b, linalg::LinalgOp op, const LoopSchedule &schedule,
           const LoopFusion &fusion)
       : b(b), op(op), loc(op.getLoc()), schedule(schedule), fusion(fusion),
-        maps(op.getIndexingMapsArray()),
         iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()),
-        unroll(schedule.unroll), body(op->getRegion(0).front()) {}
+        body(op->getRegion(0).front()), tile(b, op, schedule), unroll(schedule.unroll) {}
 
   LogicalResult run() {
-    for (Range range : op.createLoopRanges(b, loc))
-      sizes.push_back(range.size);
-    base.assign(numLoops, Value());
-    factor.assign(numLoops, 1);
-    lanes = schedule.lanes;
     if (schedule.vectorDim && reduces(*schedule.vectorDim) && !combines())
       return failure();
     const std::optional<PanelProduct> &product = schedule.product;
     if (!product || product->streams <= 1 || !product->rows ||
-        getConstantIntValue(sizes[*product->rows])) {
+        getConstantIntValue(tile.sizes[*product->rows])) {
       emitNest();
       return success();
     }
     // How many rows there are is known at run time only: a single one gets a nest of its own.
     unsigned rows = *product->rows;
-    OpFoldResult numRows = sizes[rows];
+    OpFoldResult numRows = tile.sizes[rows];
     Value isOne = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, sizeOf(rows), index(1));
     auto ifOp = scf::IfOp::create(b, loc, isOne, /*withElse=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(ifOp.thenBlock());
-    sizes[rows] = b.getIndexAttr(1);
+    tile.sizes[rows] = b.getIndexAttr(1);
     unroll[rows] = 1;
     unroll[product->panels] = product->streams;
     emitNest();
-    sizes[rows] = numRows;
+    tile.sizes[rows] = numRows;
     unroll = schedule.unroll;
     b.setInsertionPointToStart(ifOp.elseBlock());
     emitNest();
@@ -88,13 +82,13 @@ private:
   }
 
   bool reduces(unsigned dim) const { return iterators[dim] == utils::IteratorType::reduction; }
-  bool isVector(unsigned dim) const { return lanes > 1 && schedule.vectorDim == dim; }
   Value index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
-  Value sizeOf(unsigned dim) { return getValueOrCreateConstantIndexOp(b, loc, sizes[dim]); }
+  Value sizeOf(unsigned dim) { return getValueOrCreateConstantIndexOp(b, loc, tile.sizes[dim]); }
   /// The largest multiple that is not above the (dynamic) size.
   Value floorTo(unsigned dim, int64_t multiple) {
     AffineExpr d0 = b.getAffineDimExpr(0);
-    return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple, {sizes[dim]});
+    return affine::makeComposedAffineApply(b, loc, d0.floorDiv(multiple) * multiple,
+                                           {tile.sizes[dim]});
   }
 
   /// The operation that combines with the accumulator, for a horizontal reduction.
@@ -128,14 +122,14 @@ private:
       return emitTile();
     unsigned dim = order.front();
     ArrayRef<unsigned> rest = order.drop_front();
-    if (!isVector(dim) && unroll[dim] > 1 && op.getNumReductionLoops() > 0)
+    if (!tile.isVector(dim) && unroll[dim] > 1 && op.getNumReductionLoops() > 0)
       return emitRows(dim, rest);
-    int64_t step = unroll[dim] * (isVector(dim) ? lanes : 1);
-    std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
+    int64_t step = unroll[dim] * (tile.isVector(dim) ? tile.lanes : 1);
+    std::optional<int64_t> size = getConstantIntValue(tile.sizes[dim]);
     if (step == 1) {
-      factor[dim] = 1;
+      tile.factor[dim] = 1;
       loop(index(0), sizeOf(dim), 1, [&](Value iv) {
-        base[dim] = iv;
+        tile.base[dim] = iv;
         emitParallel(rest);
       });
       return;
@@ -147,11 +141,11 @@ private:
       int64_t left = *size - whole;
       if (left == 0)
         return;
-      if (!isVector(dim))
+      if (!tile.isVector(dim))
         return tileOnce(dim, index(whole), left, rest);
       // One tile for what is left; its last vector may be partial.
-      int64_t vectors = llvm::divideCeil(left, lanes);
-      if (left % lanes == 0)
+      int64_t vectors = llvm::divideCeil(left, tile.lanes);
+      if (left % tile.lanes == 0)
         return tileOnce(dim, index(whole), vectors, rest);
       ragged(dim, index(whole), vectors, rest);
       return;
@@ -159,11 +153,11 @@ private:
     // The main tile, then single steps, then a ragged vector.
     Value whole = floorTo(dim, step);
     tileLoop(dim, index(0), whole, step, unroll[dim], rest);
-    int64_t single = isVector(dim) ? lanes : 1;
+    int64_t single = tile.isVector(dim) ? tile.lanes : 1;
     Value singles = single == 1 ? sizeOf(dim) : floorTo(dim, single);
     if (unroll[dim] > 1)
       tileLoop(dim, whole, singles, single, 1, rest);
-    if (!isVector(dim))
+    if (!tile.isVector(dim))
       return;
     Value isRagged = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, singles, sizeOf(dim));
     auto ifOp = scf::IfOp::create(b, loc, isRagged, /*withElse=*/false);
@@ -175,7 +169,7 @@ private:
   /// The rows of the register tile: tiles of nearly equal height, so that the last is no slower.
   void emitRows(unsigned dim, ArrayRef<unsigned> rest) {
     int64_t most = unroll[dim];
-    if (std::optional<int64_t> size = getConstantIntValue(sizes[dim])) {
+    if (std::optional<int64_t> size = getConstantIntValue(tile.sizes[dim])) {
       if (*size == 0)
         return;
       int64_t tiles = llvm::divideCeil(*size, most), low = *size / tiles, high = *size % tiles;
@@ -195,7 +189,7 @@ private:
     if (most > 2) {
       AffineExpr d0 = b.getAffineDimExpr(0);
       AffineExpr tall = d0 - d0.ceilDiv(most) * (most - 1);
-      Value wanted = affine::makeComposedAffineApply(b, loc, tall * most, {sizes[dim]});
+      Value wanted = affine::makeComposedAffineApply(b, loc, tall * most, {tile.sizes[dim]});
       Value covers = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, wanted, index(0));
       full = arith::SelectOp::create(b, loc, covers, wanted, full);
       end = arith::SelectOp::create(b, loc, covers, size, full);
@@ -219,21 +213,21 @@ private:
   bool startsDepthBlocks(ArrayRef<unsigned> order) {
     if (!schedule.product || !schedule.product->depthBlock || depthFrom)
       return false;
-    return order.empty() || (!isVector(order.front()) && unroll[order.front()] > 1);
+    return order.empty() || (!tile.isVector(order.front()) && unroll[order.front()] > 1);
   }
 
   /// The rows pass once for each block of the depth; what they have so far is in the output.
   void emitDepthBlocks(ArrayRef<unsigned> order) {
     unsigned depth = schedule.product->depth;
-    int64_t block = schedule.product->depthBlock, size = *getConstantIntValue(sizes[depth]);
+    int64_t block = schedule.product->depthBlock, size = *getConstantIntValue(tile.sizes[depth]);
     loop(index(0), index(size), block, [&](Value iv) {
       depthFrom = iv;
       AffineExpr d0 = b.getAffineDimExpr(0);
       SmallVector<AffineExpr> ends = {d0 + block};
       if (size % block != 0)
         ends.push_back(b.getAffineConstantExpr(size));
-      depthTo = affine::makeComposedAffineMin(
-          b, loc, AffineMap::get(1, 0, ends, b.getContext()), {iv});
+      depthTo =
+          affine::makeComposedAffineMin(b, loc, AffineMap::get(1, 0, ends, b.getContext()), {iv});
       emitParallel(order);
     });
     depthFrom = depthTo = Value();
@@ -246,12 +240,12 @@ private:
     if (!product.prefetch || schedule.stream || !product.rows || unroll[*product.rows] < 2)
       return;
     unsigned rows = *product.rows;
-    OpFoldResult numRows = sizes[rows];
-    int64_t depth = *getConstantIntValue(sizes[product.depth]);
-    int64_t width = *getConstantIntValue(sizes[*schedule.vectorDim]);
+    OpFoldResult numRows = tile.sizes[rows];
+    int64_t depth = *getConstantIntValue(tile.sizes[product.depth]);
+    int64_t width = *getConstantIntValue(tile.sizes[*schedule.vectorDim]);
     int64_t block = product.depthBlock ? product.depthBlock : depth;
     // Elements for one row of the product, and for one step along the depth.
-    int64_t tall = factor[rows];
+    int64_t tall = tile.factor[rows];
     auto share = [&](int64_t elements) {
       AffineExpr size = b.getAffineDimExpr(0);
       AffineExpr each = b.getAffineConstantExpr(elements).ceilDiv(size);
@@ -259,22 +253,26 @@ private:
           b, loc,
           affine::makeComposedFoldedAffineApply(b, loc, AffineMap::get(1, 0, each), {numRows}));
     };
-    Value done = base[product.depth];
+    Value done = tile.base[product.depth];
     if (depthFrom)
       done = arith::SubIOp::create(b, loc, done, depthFrom);
-    Value start = arith::MulIOp::create(b, loc, base[rows], share(block * width));
-    Value at = arith::AddIOp::create(
-        b, loc, start, arith::MulIOp::create(b, loc, done, share(tall * width)));
+    Value start = arith::MulIOp::create(b, loc, tile.base[rows], share(block * width));
+    Value at = arith::AddIOp::create(b, loc, start,
+                                     arith::MulIOp::create(b, loc, done, share(tall * width)));
     Value next = arith::AddIOp::create(b, loc, depthFrom ? depthFrom : index(0), index(block));
+    SmallVector<Value> position;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&op->getOpOperand(product.operand)).getResults().drop_back(2))
+      position.push_back(tile.base[cast<AffineDimExpr>(expr).getPosition()]);
+    position.append({next, Value()});
     auto prefetch = [&](Value element) {
-      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand),
-                                 ValueRange{base[product.panels], next, element},
+      position.back() = element;
+      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand), position,
                                  /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
     };
     prefetch(at);
     // Few rows: one line a step is not enough.
     std::optional<int64_t> size = getConstantIntValue(numRows);
-    int64_t line = 64 * 8 / elementType(product.operand).getIntOrFloatBitWidth();
+    int64_t line = 64 * 8 / tile.elementType(product.operand).getIntOrFloatBitWidth();
     for (int64_t more = line; size && more < llvm::divideCeil(tall * width, *size); more += line)
       prefetch(arith::AddIOp::create(b, loc, at, index(more)));
   }
@@ -282,84 +280,43 @@ private:
   void tileLoop(unsigned dim, Value from, Value to, int64_t step, int64_t count,
                 ArrayRef<unsigned> rest) {
     loop(from, to, step, [&](Value iv) {
-      base[dim] = iv;
-      factor[dim] = count;
+      tile.base[dim] = iv;
+      tile.factor[dim] = count;
       emitParallel(rest);
     });
   }
 
   void tileOnce(unsigned dim, Value at, int64_t count, ArrayRef<unsigned> rest) {
-    base[dim] = at;
-    factor[dim] = count;
+    tile.base[dim] = at;
+    tile.factor[dim] = count;
     emitParallel(rest);
   }
 
   /// The last `count` vectors along `dim`, of which the last is partial.
   void ragged(unsigned dim, Value at, int64_t count, ArrayRef<unsigned> rest) {
-    base[dim] = at;
-    factor[dim] = count;
-    if (!loadsElements(dim)) {
-      Value last = arith::AddIOp::create(b, loc, at, index((count - 1) * lanes));
+    tile.base[dim] = at;
+    tile.factor[dim] = count;
+    if (!tile.loadsElements(dim)) {
+      Value last = arith::AddIOp::create(b, loc, at, index((count - 1) * tile.lanes));
       Value left = arith::SubIOp::create(b, loc, sizeOf(dim), last);
-      mask = createMask(left);
-      if (auto size = getConstantIntValue(sizes[dim]))
-        lanesLeft = *size % lanes;
+      tile.mask = tile.createMask(left);
+      if (auto size = getConstantIntValue(tile.sizes[dim]))
+        tile.lanesLeft = *size % tile.lanes;
       emitParallel(rest);
-      mask = Value();
-      lanesLeft.reset();
+      tile.mask = Value();
+      tile.lanesLeft.reset();
       return;
     }
-    unsigned saved = lanes;
-    lanes = 1;
+    unsigned saved = tile.lanes;
+    tile.lanes = 1;
     loop(at, sizeOf(dim), 1, [&](Value iv) {
-      base[dim] = iv;
+      tile.base[dim] = iv;
       emitParallel(rest);
     });
-    lanes = saved;
-  }
-
-  Value createMask(Value count) {
-    return vector::CreateMaskOp::create(b, loc, VectorType::get(lanes, b.getI1Type()),
-                                        ValueRange{count});
+    tile.lanes = saved;
   }
 
   // ---- the register tile ----
-
-  using Coordinates = SmallVector<unsigned>;
-
-  /// All positions of the tile along the given dimensions.
-  SmallVector<Coordinates> positions(AffineMap map) {
-    SmallVector<Coordinates> result = {Coordinates(numLoops, 0)};
-    for (unsigned dim = 0; dim < numLoops; ++dim) {
-      if (factor[dim] == 1 || !map.isFunctionOfDim(dim))
-        continue;
-      SmallVector<Coordinates> next;
-      for (const Coordinates &c : result)
-        for (unsigned i = 0; i < factor[dim]; ++i) {
-          next.push_back(c);
-          next.back()[dim] = i;
-        }
-      result = std::move(next);
-    }
-    return result;
-  }
-
-  /// The position with only what `map` depends on.
-  Coordinates project(AffineMap map, const Coordinates &c) {
-    Coordinates own(numLoops, 0);
-    for (unsigned dim = 0; dim < numLoops; ++dim)
-      if (map.isFunctionOfDim(dim))
-        own[dim] = c[dim];
-    return own;
-  }
-
-  /// The position as one number; the tile is small, so it fits.
-  unsigned packed(const Coordinates &c) {
-    unsigned key = 0;
-    for (unsigned dim = 0; dim < numLoops; ++dim)
-      key = key * factor[dim] + c[dim];
-    return key;
-  }
 
   unsigned initIndex(unsigned i) { return op.getNumDpsInputs() + i; }
 
@@ -369,14 +326,14 @@ private:
     SmallVector<Value> accumulators;
     SmallVector<bool> initUsed(numInits);
     for (unsigned i = 0; i < numInits; ++i) {
-      places[i] = positions(maps[initIndex(i)]);
+      places[i] = tile.positions(tile.maps[initIndex(i)]);
       initUsed[i] = !body.getArgument(initIndex(i)).use_empty();
     }
     SmallVector<unsigned> reductions;
     for (unsigned dim = 0; dim < numLoops; ++dim)
-      if (reduces(dim) && !isVector(dim))
+      if (reduces(dim) && !tile.isVector(dim))
         reductions.push_back(dim);
-    bool vectorReduction = lanes > 1 && schedule.vectorDim && reduces(*schedule.vectorDim);
+    bool vectorReduction = tile.lanes > 1 && schedule.vectorDim && reduces(*schedule.vectorDim);
     if (vectorReduction)
       reductions.push_back(*schedule.vectorDim);
 
@@ -388,11 +345,12 @@ private:
         if (reductions.empty() && !initUsed[i])
           accumulators.push_back(Value());
         else if (vectorReduction)
-          accumulators.push_back(identityVector(b, loc, kinds[i], elementType(initIndex(i)), lanes));
+          accumulators.push_back(
+              identityVector(b, loc, kinds[i], tile.elementType(initIndex(i)), tile.lanes));
         else if (fusion.fill)
           accumulators.push_back(startVector());
         else
-          accumulators.push_back(load(initIndex(i), c));
+          accumulators.push_back(tile.load(initIndex(i), c));
       }
     SmallVector<Value> results = emitReductions(reductions, accumulators, places);
 
@@ -401,16 +359,40 @@ private:
       for (const Coordinates &c : places[i]) {
         Value value = results[at++];
         if (vectorReduction) {
-          Value start = fusion.fill ? startValue() : loadScalar(initIndex(i), c);
+          Value start = fusion.fill ? startValue() : tile.loadScalar(initIndex(i), c);
           value = vector::ReductionOp::create(b, loc, kinds[i], value, start,
                                               arith::FastMathFlags::reassoc);
         }
         if (fusion.storesResult)
-          store(initIndex(i), c, value, vectorReduction);
+          tile.store(initIndex(i), c, value, vectorReduction);
         results[at - 1] = value;
       }
     if (!fusion.epilogues.empty())
-      emitEpilogues(results, places[0]);
+      finish(results, places[0]);
+  }
+
+  /// The elementwise work that follows, on the results while they are in registers.
+  void finish(ArrayRef<Value> results, ArrayRef<Coordinates> places) {
+    bool scalar = tile.lanes == 1 || reduces(*schedule.vectorDim);
+    // What does not move with the rows (a bias) is loaded once.
+    DenseMap<std::pair<OpOperand *, unsigned>, Value> loaded;
+    for (auto [result, c] : llvm::zip(results, places)) {
+      auto load = [&](OpOperand &operand, AffineMap map) {
+        Coordinates own = tile.project(map, c);
+        Value &once = loaded[{&operand, tile.packed(own)}];
+        if (!once)
+          once = tile.loadFrom(operand.get(), map, own);
+        return once;
+      };
+      auto clone = [&](Operation &inner, IRMapping &mapping) { cloneOnVectors(inner, mapping, c); };
+      auto store = [&](OpOperand &init, AffineMap map, Value value) {
+        if (!scalar)
+          value = onVector(b, loc, value, tile.lanes);
+        tile.storeTo(init.get(), map, c, value, scalar);
+        return value;
+      };
+      emitEpilogues(fusion, op.getDpsInits()[0], result, load, clone, store);
+    }
   }
 
   Value startValue() { return fusion.fill->getOperand(0); }
@@ -418,54 +400,9 @@ private:
   /// The vector that the accumulators start from.
   Value startVector() {
     Value value = startValue();
-    if (lanes == 1 || !maps[initIndex(0)].isFunctionOfDim(*schedule.vectorDim))
+    if (tile.lanes == 1 || !tile.maps[initIndex(0)].isFunctionOfDim(*schedule.vectorDim))
       return value;
-    return vector::BroadcastOp::create(b, loc, VectorType::get(lanes, value.getType()), value);
-  }
-
-  /// The elementwise work that follows, on the results while they are in registers.
-  void emitEpilogues(ArrayRef<Value> results, ArrayRef<Coordinates> places) {
-    bool scalar = lanes == 1 || reduces(*schedule.vectorDim);
-    // What does not move with the rows (a bias) is loaded once.
-    DenseMap<std::pair<OpOperand *, unsigned>, Value> loaded;
-    for (auto [p, c] : llvm::enumerate(places)) {
-      DenseMap<Value, Value> held; // elements of memrefs that are in registers
-      held[op.getDpsInits()[0]] = results[p];
-      for (const Epilogue &epilogue : fusion.epilogues) {
-        linalg::GenericOp generic = epilogue.op;
-        Block &block = generic.getRegion().front();
-        IRMapping mapping;
-        for (OpOperand &operand : generic->getOpOperands()) {
-          unsigned number = operand.getOperandNumber();
-          BlockArgument argument = block.getArgument(number);
-          if (argument.use_empty())
-            continue;
-          Value value = held.lookup(operand.get());
-          if (!value) {
-            Coordinates own = project(epilogue.maps[number], c);
-            Value &once = loaded[{&operand, packed(own)}];
-            if (!once)
-              once = loadFrom(operand.get(), epilogue.maps[number], own);
-            value = once;
-          }
-          mapping.map(argument, value);
-        }
-        for (Operation &inner : block.without_terminator())
-          cloneOnVectors(inner, mapping, c);
-        for (auto [i, yielded] : llvm::enumerate(block.getTerminator()->getOperands())) {
-          OpOperand &init = *generic.getDpsInitOperand(i);
-          Value value = mapping.lookupOrDefault(yielded);
-          if (!scalar)
-            value = broadcastLike(value, VectorType::get(lanes, value.getType()));
-          storeTo(init.get(), epilogue.maps[init.getOperandNumber()], c, value, scalar);
-          held[init.get()] = value;
-        }
-      }
-    }
-  }
-
-  Type elementType(unsigned operand) {
-    return getElementTypeOrSelf(op->getOperand(operand).getType());
+    return vector::BroadcastOp::create(b, loc, VectorType::get(tile.lanes, value.getType()), value);
   }
 
   /// Nested reduction loops that carry the accumulators; the tile's body at the bottom.
@@ -478,7 +415,7 @@ private:
       auto forOp = scf::ForOp::create(b, loc, from, to, index(step), init);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(forOp.getBody());
-      base[dim] = forOp.getInductionVar();
+      tile.base[dim] = forOp.getInductionVar();
       if (schedule.product && dim == schedule.product->depth)
         emitPrefetch();
       SmallVector<Value> carried(forOp.getRegionIterArgs());
@@ -486,52 +423,53 @@ private:
       scf::YieldOp::create(b, loc, inside);
       return SmallVector<Value>(forOp.getResults());
     };
-    if (!isVector(dim)) {
+    if (!tile.isVector(dim)) {
       // A window's innermost taps are written out: a loop of three would cost as much as its body.
-      std::optional<int64_t> taps = getConstantIntValue(sizes[dim]);
-      if (dims.size() > 1 || !taps || *taps > kMaxUnrolledTaps || lanes == 1)
+      std::optional<int64_t> taps = getConstantIntValue(tile.sizes[dim]);
+      if (dims.size() > 1 || !taps || *taps > kMaxUnrolledTaps || tile.lanes == 1)
         return depthFrom ? carry(depthFrom, depthTo, 1, accumulators)
                          : carry(index(0), sizeOf(dim), 1, accumulators);
       SmallVector<Value> values(accumulators);
       for (int64_t tap = 0; tap < *taps; ++tap) {
-        base[dim] = index(tap);
+        tile.base[dim] = index(tap);
         values = emitReductions({}, values, places);
       }
       return values;
     }
 
-    std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
+    std::optional<int64_t> size = getConstantIntValue(tile.sizes[dim]);
     AffineExpr d0 = b.getAffineDimExpr(0);
     Value whole = getValueOrCreateConstantIndexOp(
         b, loc,
-        affine::makeComposedFoldedAffineApply(b, loc, d0.floorDiv(lanes) * lanes, {sizes[dim]}));
+        affine::makeComposedFoldedAffineApply(b, loc, d0.floorDiv(tile.lanes) * tile.lanes,
+                                              {tile.sizes[dim]}));
     SmallVector<Value> values(accumulators);
-    if (!size || *size >= lanes)
-      values = carry(index(0), whole, lanes, accumulators);
-    if (size && *size % lanes == 0)
+    if (!size || *size >= tile.lanes)
+      values = carry(index(0), whole, tile.lanes, accumulators);
+    if (size && *size % tile.lanes == 0)
       return values;
     // The ragged end: lanes past it keep their accumulator.
-    Value savedMask = mask;
-    base[dim] = whole;
-    mask = createMask(arith::SubIOp::create(b, loc, sizeOf(dim), whole));
+    Value savedMask = tile.mask;
+    tile.base[dim] = whole;
+    tile.mask = tile.createMask(arith::SubIOp::create(b, loc, sizeOf(dim), whole));
     SmallVector<Value> ended = emitReductions(dims.drop_front(), values, places);
     for (auto [value, before] : llvm::zip(ended, values))
-      value = arith::SelectOp::create(b, loc, mask, value, before);
-    mask = savedMask;
+      value = arith::SelectOp::create(b, loc, tile.mask, value, before);
+    tile.mask = savedMask;
     return ended;
   }
 
   SmallVector<Value> emitBody(ArrayRef<Value> accumulators,
                               ArrayRef<SmallVector<Coordinates>> places) {
-    if (schedule.stream && lanes > 1)
-      emitWeightFetch(b, op, *schedule.stream, *schedule.vectorDim, base, factor);
+    if (schedule.stream && tile.lanes > 1)
+      emitWeightFetch(b, op, *schedule.stream, *schedule.vectorDim, tile.base, tile.factor);
     DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
-    turned.clear();
+    tile.startStep();
     auto loadOnce = [&](unsigned operand, const Coordinates &c) {
-      Coordinates own = project(maps[operand], c);
-      Value &value = cache[{operand, packed(own)}];
+      Coordinates own = tile.project(tile.maps[operand], c);
+      Value &value = cache[{operand, tile.packed(own)}];
       if (!value)
-        value = load(operand, own);
+        value = tile.load(operand, own);
       return value;
     };
     // Every init has the same tile except for the dimensions it lacks; inits of
@@ -551,34 +489,30 @@ private:
         cloneOnVectors(inner, mapping, c);
       for (auto [i, yielded] : llvm::enumerate(body.getTerminator()->getOperands())) {
         Value value = mapping.lookupOrDefault(yielded);
-        if (Value accumulator = accumulators[i * perInit + p])
-          value = broadcastLike(value, accumulator.getType());
+        Value accumulator = accumulators[i * perInit + p];
+        if (accumulator)
+          if (auto type = dyn_cast<VectorType>(accumulator.getType()))
+            value = onVector(b, loc, value, type.getNumElements());
         results[i * perInit + p] = value;
       }
     }
     return results;
   }
 
-  Value broadcastLike(Value value, Type type) {
-    if (isa<VectorType>(type) && !isa<VectorType>(value.getType()))
-      return vector::BroadcastOp::create(b, loc, type, value);
-    return value;
-  }
-
   void cloneOnVectors(Operation &inner, IRMapping &mapping, const Coordinates &c) {
     if (auto indexOp = dyn_cast<linalg::IndexOp>(inner)) {
       unsigned dim = indexOp.getDim();
-      Value value = position(dim, c);
-      if (isVector(dim)) {
-        auto type = VectorType::get(lanes, b.getIndexType());
+      Value value = tile.position(dim, c);
+      if (tile.isVector(dim)) {
+        auto type = VectorType::get(tile.lanes, b.getIndexType());
         Value step = vector::StepOp::create(b, loc, type);
-        value = arith::AddIOp::create(b, loc, vector::BroadcastOp::create(b, loc, type, value),
-                                      step);
+        value =
+            arith::AddIOp::create(b, loc, vector::BroadcastOp::create(b, loc, type, value), step);
       }
       mapping.map(inner.getResult(0), value);
       return;
     }
-    allowContraction(onnxc::cloneOnVectors(b, loc, inner, mapping, lanes));
+    allowContraction(onnxc::cloneOnVectors(b, loc, inner, mapping, tile.lanes));
   }
 
   /// A product and the sum it goes into may become one fused multiply-add.
@@ -591,196 +525,17 @@ private:
       add.setFastmath(add.getFastmath() | arith::FastMathFlags::contract);
   }
 
-  // ---- memory ----
-
-  /// The loop index of `dim` at a tile position.
-  Value position(unsigned dim, const Coordinates &c) {
-    if (c[dim] == 0)
-      return base[dim];
-    int64_t offset = static_cast<int64_t>(c[dim]) * (isVector(dim) ? lanes : 1);
-    return arith::AddIOp::create(b, loc, base[dim], index(offset));
-  }
-
-  SmallVector<Value> indices(unsigned operand, const Coordinates &c,
-                             std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
-    return indices(maps[operand], c, shift);
-  }
-
-  SmallVector<Value> indices(AffineMap map, const Coordinates &c,
-                             std::optional<std::pair<unsigned, int64_t>> shift = std::nullopt) {
-    SmallVector<OpFoldResult> dims;
-    for (unsigned dim = 0; dim < numLoops; ++dim) {
-      if (!map.isFunctionOfDim(dim)) {
-        dims.push_back(b.getIndexAttr(0));
-        continue;
-      }
-      Value at = position(dim, c);
-      if (shift && shift->first == dim && shift->second != 0)
-        at = arith::AddIOp::create(b, loc, at, index(shift->second));
-      dims.push_back(at);
-    }
-    SmallVector<Value> result;
-    for (AffineExpr expr : map.getResults())
-      result.push_back(getValueOrCreateConstantIndexOp(
-          b, loc,
-          affine::makeComposedFoldedAffineApply(
-              b, loc, AffineMap::get(numLoops, 0, expr, b.getContext()), dims)));
-    return result;
-  }
-
-  bool isContiguous(unsigned operand, unsigned dim) {
-    auto type = cast<MemRefType>(op->getOperand(operand).getType());
-    return classifyAccess(maps[operand], type, dim) == Access::Contiguous;
-  }
-
-  /// Whether the operand is contiguous along the dimension that the tile turns.
-  bool isTurned(unsigned operand) {
-    return schedule.turnDim && factor[*schedule.turnDim] > 1 &&
-           !isContiguous(operand, *schedule.vectorDim) &&
-           isContiguous(operand, *schedule.turnDim);
-  }
-
-  /// The step between an operand's elements in a vector, if few whole vectors hold them all.
-  std::optional<int64_t> shortStep(unsigned operand) {
-    auto type = cast<MemRefType>(op->getOperand(operand).getType());
-    SmallVector<int64_t> strides;
-    int64_t offset;
-    if (failed(type.getStridesAndOffset(strides, offset)) || strides.empty() || strides.back() != 1)
-      return std::nullopt;
-    auto step = constantStep(maps[operand], type, *schedule.vectorDim);
-    bool isShort = step && (*step == -1 || (*step > 1 && *step <= std::min(kMaxStep, lanes)));
-    return isShort ? step : std::nullopt;
-  }
-
-  /// Whether a partial vector along `dim` would be put together from elements without it being
-  /// known how many there are.
-  bool loadsElements(unsigned dim) {
-    if (getConstantIntValue(sizes[dim]))
-      return false;
-    for (unsigned operand = 0, e = op->getNumOperands(); operand < e; ++operand)
-      if (isa<MemRefType>(op->getOperand(operand).getType()) &&
-          maps[operand].isFunctionOfDim(dim) && !body.getArgument(operand).use_empty() &&
-          !isContiguous(operand, dim))
-        return true;
-    return false;
-  }
-
-  /// The vector at this position of the tile is the partial one.
-  bool isPartial(const Coordinates &c) {
-    unsigned dim = *schedule.vectorDim;
-    return mask && c[dim] + 1 == factor[dim];
-  }
-
-  Value loadScalar(unsigned operand, const Coordinates &c) {
-    return memref::LoadOp::create(b, loc, op->getOperand(operand), indices(maps[operand], c));
-  }
-
-  Value load(unsigned operand, const Coordinates &c) {
-    Value source = op->getOperand(operand);
-    if (!isa<MemRefType>(source.getType()) || lanes == 1 ||
-        !maps[operand].isFunctionOfDim(*schedule.vectorDim) ||
-        isContiguous(operand, *schedule.vectorDim))
-      return loadFrom(source, maps[operand], c);
-    unsigned dim = *schedule.vectorDim;
-    auto type = VectorType::get(lanes, elementType(operand));
-    if (isTurned(operand))
-      return loadTurned(operand, c, type);
-    int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
-    if (auto step = shortStep(operand)) {
-      auto load = [&](int64_t from, int64_t valid) {
-        return loadVector(operand, indices(operand, c), type, from, valid);
-      };
-      return *step < 0 ? loadReversed(b, loc, wanted, lanes, load)
-                       : loadEvery(b, loc, *step, wanted, lanes, load);
-    }
-    SmallVector<Value> elements;
-    for (int64_t lane = 0; lane < wanted; ++lane)
-      elements.push_back(memref::LoadOp::create(
-          b, loc, source, indices(operand, c, std::make_pair(dim, lane))));
-    elements.resize(lanes, elements.front());
-    return vector::FromElementsOp::create(b, loc, type, elements);
-  }
-
-  /// An element of memory, or a vector where the map is contiguous along the vector dimension.
-  Value loadFrom(Value source, AffineMap map, const Coordinates &c) {
-    auto memref = dyn_cast<MemRefType>(source.getType());
-    if (!memref)
-      return source;
-    SmallVector<Value> at = indices(map, c);
-    if (lanes == 1 || !map.isFunctionOfDim(*schedule.vectorDim))
-      return memref::LoadOp::create(b, loc, source, at);
-    auto type = VectorType::get(lanes, memref.getElementType());
-    if (!isPartial(c))
-      return vector::LoadOp::create(b, loc, type, source, at);
-    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    return vector::MaskedLoadOp::create(b, loc, type, source, at, mask, zero);
-  }
-
-  /// A vector from `from` elements after the position on, of which only `valid` are read.
-  Value loadVector(unsigned operand, SmallVector<Value> at, VectorType type, int64_t from,
-                   int64_t valid) {
-    if (from != 0)
-      at.back() = arith::AddIOp::create(b, loc, at.back(), index(from));
-    Value source = op->getOperand(operand);
-    if (valid == type.getNumElements())
-      return vector::LoadOp::create(b, loc, type, source, at);
-    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    return vector::MaskedLoadOp::create(b, loc, type, source, at, createMask(index(valid)), zero);
-  }
-
-  /// One row of the tile, all of which is loaded along the dimension that it turns, at the first row.
-  Value loadTurned(unsigned operand, const Coordinates &c, VectorType type) {
-    unsigned dim = *schedule.vectorDim, turn = *schedule.turnDim;
-    SmallVector<Value> &rows = turned[operand];
-    if (rows.empty()) {
-      Coordinates first = c;
-      first[turn] = 0;
-      int64_t wanted = isPartial(c) ? lanesLeft.value_or(lanes) : lanes;
-      for (int64_t lane = 0; lane < wanted; ++lane)
-        rows.push_back(loadVector(operand, indices(operand, first, std::make_pair(dim, lane)), type,
-                                  0, factor[turn]));
-      rows.resize(lanes, rows.front());
-      transposeSquare(b, loc, rows);
-    }
-    return rows[c[turn]];
-  }
-
-  void store(unsigned operand, const Coordinates &c, Value value, bool scalar) {
-    storeTo(op->getOperand(operand), maps[operand], c, value, scalar);
-  }
-
-  void storeTo(Value target, AffineMap map, const Coordinates &c, Value value, bool scalar) {
-    SmallVector<Value> at = indices(map, c);
-    if (scalar || lanes == 1 || !map.isFunctionOfDim(*schedule.vectorDim)) {
-      memref::StoreOp::create(b, loc, value, target, at);
-      return;
-    }
-    Type element = cast<MemRefType>(target.getType()).getElementType();
-    value = broadcastLike(value, VectorType::get(lanes, element));
-    if (isPartial(c))
-      vector::MaskedStoreOp::create(b, loc, target, at, mask, value);
-    else
-      vector::StoreOp::create(b, loc, value, target, at);
-  }
-
   RewriterBase &b;
   linalg::LinalgOp op;
   Location loc;
   const LoopSchedule &schedule;
   const LoopFusion &fusion;
-  SmallVector<AffineMap> maps;
   SmallVector<utils::IteratorType> iterators;
   unsigned numLoops;
   Block &body;
-  SmallVector<OpFoldResult> sizes;
-  SmallVector<Value> base;      // first iteration of the tile, by dimension
+  RegisterTile tile;
   SmallVector<unsigned> unroll; // the schedule's factors
   Value depthFrom, depthTo;     // the block of a product's depth
-  SmallVector<unsigned> factor; // tile's iterations (vectors), by dimension
-  int64_t lanes = 1;
-  Value mask; // lanes in use, in the ragged vector only
-  std::optional<int64_t> lanesLeft; // how many these are, where that is known
-  DenseMap<unsigned, SmallVector<Value>> turned; // rows of the tile, by operand
 };
 
 } // namespace
@@ -788,17 +543,10 @@ private:
 LogicalResult emitLoops(RewriterBase &rewriter, linalg::LinalgOp op, const LoopSchedule &schedule,
                         const LoopFusion &fusion) {
   OpBuilder::InsertionGuard guard(rewriter);
-  Operation *place = op;
-  if (!fusion.epilogues.empty())
-    place = fusion.epilogues.back().op;
-  rewriter.setInsertionPoint(place);
+  rewriter.setInsertionPoint(fusion.place(op));
   if (failed(Emitter(rewriter, op, schedule, fusion).run()))
     return failure();
-  for (const Epilogue &epilogue : fusion.epilogues)
-    rewriter.eraseOp(epilogue.op);
-  rewriter.eraseOp(op);
-  if (fusion.fill)
-    rewriter.eraseOp(fusion.fill);
+  fusion.erase(rewriter, op);
   return success();
 }
 

@@ -1,5 +1,5 @@
-// The analysis behind LoopFusion.h: memory is told apart by the allocation, global or argument that a
-// view comes from; what cannot be told apart is taken for the same.
+// The analysis behind LoopFusion.h: memory is told apart by the allocation, global or argument that
+// a view comes from; what cannot be told apart is taken for the same.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
 
@@ -29,8 +29,8 @@ bool mayAlias(Value a, Value b) {
   if (rootA == rootB)
     return true;
   auto known = [](Value root) {
-    return isFresh(root) || isa_and_nonnull<memref::GetGlobalOp, rt::InputOp, rt::OutputOp>(
-                                root.getDefiningOp());
+    return isFresh(root) ||
+           isa_and_nonnull<memref::GetGlobalOp, rt::InputOp, rt::OutputOp>(root.getDefiningOp());
   };
   // Fresh memory meets nothing that was there before, whatever that is.
   return !isFresh(rootA) && !isFresh(rootB) && !(known(rootA) && known(rootB));
@@ -119,9 +119,11 @@ std::optional<Epilogue> matchEpilogue(linalg::LinalgOp op, AffineMap resultMap,
   return epilogue;
 }
 
-/// Moving `op` down to `target` passes no operation that reads what it writes or writes what it reads.
+/// Moving `op` down to `target` passes no operation that reads what it writes or writes what it
+/// reads.
 bool canMoveTo(linalg::LinalgOp op, Operation *target) {
-  for (Operation *between = op->getNextNode(); between != target; between = between->getNextNode()) {
+  for (Operation *between = op->getNextNode(); between != target;
+       between = between->getNextNode()) {
     for (OpOperand &operand : op->getOpOperands()) {
       if (!isa<MemRefType>(operand.get().getType()))
         continue;
@@ -158,8 +160,8 @@ LoopFusion findLoopFusion(linalg::LinalgOp op, std::optional<unsigned> vectorDim
   while (fusion.epilogues.size() < kMaxEpilogues) {
     Operation *next = from->getNextNode();
     while (next && !llvm::any_of(next->getOperands(), [&](Value v) {
-      return llvm::is_contained(values, v) && !isa<ViewLikeOpInterface>(next);
-    }))
+             return llvm::is_contained(values, v) && !isa<ViewLikeOpInterface>(next);
+           }))
       next = next->getNextNode();
     auto generic = dyn_cast_or_null<linalg::GenericOp>(next);
     if (!generic || isTaken(generic) || !canMoveTo(op, generic))
@@ -197,16 +199,57 @@ LoopFusion findLoopFusion(linalg::LinalgOp op, std::optional<unsigned> vectorDim
   }
   if (fusion.epilogues.empty())
     return fusion;
-  // The result itself need not be stored if it is memory of its own that nothing else reads, or if an
-  // epilogue takes it over.
+  // The result itself need not be stored if it is memory of its own that nothing else reads, or if
+  // an epilogue takes it over.
   bool takenOver = llvm::any_of(fusion.epilogues, [&](Epilogue &e) {
     return llvm::is_contained(e.op.getDpsInits(), result);
   });
   bool private_ = isFresh(result) && llvm::all_of(result.getUsers(), [&](Operation *user) {
-    return parts.contains(user) || isa<memref::DeallocOp>(user);
-  });
+                    return parts.contains(user) || isa<memref::DeallocOp>(user);
+                  });
   fusion.storesResult = !takenOver && !private_;
   return fusion;
+}
+
+Operation *LoopFusion::place(linalg::LinalgOp op) const {
+  if (epilogues.empty())
+    return op;
+  linalg::GenericOp last = epilogues.back().op;
+  return last;
+}
+
+void LoopFusion::erase(RewriterBase &rewriter, linalg::LinalgOp op) const {
+  for (const Epilogue &epilogue : epilogues)
+    rewriter.eraseOp(epilogue.op);
+  rewriter.eraseOp(op);
+  if (fill)
+    rewriter.eraseOp(fill);
+}
+
+void emitEpilogues(const LoopFusion &fusion, Value memory, Value result, LoadEpilogueOperand load,
+                   CloneEpilogueBody clone, StoreEpilogueResult store) {
+  DenseMap<Value, Value> held; // elements of memrefs that are in registers
+  held[memory] = result;
+  for (const Epilogue &epilogue : fusion.epilogues) {
+    linalg::GenericOp generic = epilogue.op;
+    Block &block = generic.getRegion().front();
+    IRMapping mapping;
+    for (OpOperand &operand : generic->getOpOperands()) {
+      unsigned number = operand.getOperandNumber();
+      BlockArgument argument = block.getArgument(number);
+      if (argument.use_empty())
+        continue;
+      Value value = held.lookup(operand.get());
+      mapping.map(argument, value ? value : load(operand, epilogue.maps[number]));
+    }
+    for (Operation &inner : block.without_terminator())
+      clone(inner, mapping);
+    for (auto [i, yielded] : llvm::enumerate(block.getTerminator()->getOperands())) {
+      OpOperand &init = *generic.getDpsInitOperand(i);
+      held[init.get()] =
+          store(init, epilogue.maps[init.getOperandNumber()], mapping.lookupOrDefault(yielded));
+    }
+  }
 }
 
 } // namespace onnxc

@@ -143,12 +143,31 @@ void orderForReuse(linalg::LinalgOp op, unsigned vectorDim, LoopSchedule &schedu
 
 } // namespace
 
+bool fitsVectors(linalg::LinalgOp op, unsigned dim) {
+  unsigned widestBits;
+  if (!bodyVectorizes(op, widestBits))
+    return false;
+  bool parallel = op.getIteratorTypesArray()[dim] == utils::IteratorType::parallel;
+  return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
+    auto type = dyn_cast<MemRefType>(init.get().getType());
+    Access kind = type ? classifyAccess(op.getMatchingIndexingMap(&init), type, dim)
+                       : Access::Invariant;
+    return kind == (parallel ? Access::Contiguous : Access::Invariant);
+  });
+}
+
+unsigned countLanes(linalg::LinalgOp op, const VectorTarget &target) {
+  unsigned widestBits;
+  if (!bodyVectorizes(op, widestBits))
+    return 1;
+  return std::clamp(target.vectorBits / widestBits, 1u, 64u);
+}
+
 LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target) {
   unsigned numLoops = op.getNumLoops();
   LoopSchedule schedule;
   schedule.unroll.assign(numLoops, 1);
-  unsigned widestBits = 8;
-  if (numLoops == 0 || !bodyVectorizes(op, widestBits))
+  if (numLoops == 0)
     return schedule;
 
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
@@ -173,13 +192,10 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
     bool parallel = iterators[dim] == utils::IteratorType::parallel;
     unsigned other = 0, close = 0;
     int contiguous = 0;
-    bool usable = true;
     for (unsigned operand = 0; operand < numOperands; ++operand) {
       if (operand < firstInit && !isUsed(operand))
         continue;
       Access kind = access(operand, dim);
-      if (operand >= firstInit)
-        usable &= kind == (parallel ? Access::Contiguous : Access::Invariant);
       auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
       if (kind == Access::Other) {
         auto step = constantStep(maps[operand], type, dim);
@@ -187,7 +203,7 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
       }
       contiguous += kind == Access::Contiguous;
     }
-    if (!usable || (!parallel && contiguous == 0))
+    if (!fitsVectors(op, dim) || (!parallel && contiguous == 0))
       continue;
     int64_t size = staticSize(op, dim);
     if (!ShapedType::isDynamic(size) && size < 2)
@@ -206,8 +222,7 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
   if (bestOther > 0 && hasReduction && iterators[v] == utils::IteratorType::reduction)
     return schedule;
 
-  unsigned lanes = std::max(1u, target.vectorBits / std::max(widestBits, 8u));
-  lanes = std::min(lanes, 64u);
+  unsigned lanes = countLanes(op, target);
   int64_t vectorSize = staticSize(op, v);
   // Narrower vectors for short rows: the smallest power of two that covers the row.
   if (!ShapedType::isDynamic(vectorSize))

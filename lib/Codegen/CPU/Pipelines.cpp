@@ -37,6 +37,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 4. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackIntegerWeightsPass());
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
+  pm.addNestedPass<func::FuncOp>(createPackOperandsPass());
   pm.addNestedPass<func::FuncOp>(createTurnOperandsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
@@ -97,7 +98,11 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createPartitionPass(partition));
   OpPassManager &part = pm.nest<ModuleOp>();
   part.addPass(createCanonicalizerPass());
-  part.addPass(createApproximateMathPass());
+  part.addPass(createDivideByConstantsPass());
+  part.addPass(createRoundToIntegerPass());
+  ApproximateMathPassOptions functions;
+  functions.fused = options.vectors.fusedMultiplyAdd;
+  part.addPass(createApproximateMathPass(functions));
   part.addPass(createLoopInvariantCodeMotionPass());
   // 2. Down to LLVM.
   part.addPass(createConvertVectorToSCFPass());

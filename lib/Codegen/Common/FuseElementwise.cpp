@@ -2,6 +2,9 @@
 // when a producer may be computed again.
 #include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
+
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 
 namespace onnxc {
 #define GEN_PASS_DEF_FUSEELEMENTWISEPASS
@@ -53,6 +56,9 @@ bool shouldFuse(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   if (!producer || !consumer)
     return false;
+  // A strategy is for the operation as it stands.
+  if (cg::hasLoweringConfig(producer) || cg::hasLoweringConfig(consumer))
+    return false;
   // A body that reads other tensors does not vectorise: keep it from spreading.
   auto gathers = [](linalg::GenericOp op) {
     return !op.getRegion().getOps<tensor::ExtractOp>().empty();
@@ -62,7 +68,7 @@ bool shouldFuse(OpOperand *operand) {
   // A reduction reads its operand more than once when some parallel loop does not
   // move with it: then the producer's work would be repeated.
   if (consumer.getNumReductionLoops() > 0) {
-    if (movesColumnsOut(operand, producer))
+    if (movesColumnsOut(operand, producer) || isPanels(consumer, *operand))
       return false;
     if (isCheap(producer) && producer->hasOneUse())
       return consumer.getMatchingIndexingMap(operand).getNumResults() > 0 &&
@@ -173,6 +179,8 @@ struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CastOp::getCanonicalizationPatterns(patterns, context);
+    // Sizes are asked of the operands: a result of which only a size is wanted has one user less.
+    memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
     context->getLoadedDialect<linalg::LinalgDialect>()->getCanonicalizationPatterns(patterns);
     return applyPatternsGreedily(getOperation(), std::move(patterns));
   }

@@ -3,6 +3,7 @@
 #include "ConstantData.h"
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -48,7 +49,8 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     });
     IRRewriter rewriter(&getContext());
     for (Candidate &candidate : candidates)
-      pack(rewriter, candidate);
+      if (failed(pack(rewriter, candidate)))
+        return signalPassFailure();
   }
 
   /// The operand that the body extends with `ExtOp`, null if it is used in another way.
@@ -125,11 +127,18 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     return false;
   }
 
-  void pack(IRRewriter &rewriter, Candidate &c) {
+  LogicalResult pack(IRRewriter &rewriter, Candidate &c) {
     MLIRContext *context = &getContext();
     rewriter.setInsertionPoint(c.op);
     Location loc = c.op.getLoc();
     auto [width, columns] = panels(c.sizeN);
+    cg::LoweringConfig config(c.op);
+    if (config.hasSchedule() || config.panel)
+      return c.op.emitError("is packed for dot products: its strategy can give tile sizes only");
+    if (failed(config.splitLoop(c.n, width, c.op.getNumLoops())))
+      return c.op.emitError("has a strategy with tiles that are no whole panels of ") << width;
+    if (!config.tileSizes.empty())
+      config.tileSizes.push_back(0);
     int64_t depth = llvm::alignTo(c.sizeK, kDotDepth);
     unsigned numLoops = c.op.getNumLoops();
     AffineExpr column = getAffineDimExpr(numLoops, context),
@@ -192,6 +201,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
                                                Value s = arith::AddIOp::create(b, l, args[2], p);
                                                linalg::YieldOp::create(b, l, s);
                                              });
+    config.setOn(generic);
     SmallVector<int64_t> shape(outType.getShape());
     shape.back() = columns;
     Value result = tensor::CollapseShapeOp::create(
@@ -209,6 +219,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     else if (result.getType() != outType)
       result = tensor::CastOp::create(rewriter, loc, outType, result);
     rewriter.replaceOp(c.op, result);
+    return success();
   }
 
   static bool isZeroFill(Value init) {

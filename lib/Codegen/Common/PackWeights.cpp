@@ -1,7 +1,9 @@
 // onnxc-pack-weights: see Passes.td. The layout is the one that the register tiles read in
 // order: panels of as many columns as a tile has, each panel row after row.
 #include "ConstantData.h"
+#include "Panels.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -21,6 +23,7 @@ struct Candidate {
   OpOperand *weights;
   arith::ConstantOp constant;
   RankedTensorType type;       // of the weights as the operation sees them
+  SmallVector<int64_t> strides; // of these in the constant, in elements
   unsigned column;             // the loop of the result's last dimension
   SmallVector<unsigned> batch; // parallel loops that both operands follow
   SmallVector<unsigned> depth; // the loops that reduce, in the operation's order
@@ -40,7 +43,16 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     });
     IRRewriter rewriter(&getContext());
     for (Candidate &candidate : candidates)
-      pack(rewriter, candidate);
+      if (failed(pack(rewriter, candidate)))
+        return signalPassFailure();
+    WalkResult left = getOperation().walk([&](linalg::LinalgOp op) {
+      if (!cg::LoweringConfig(op).panel)
+        return WalkResult::advance();
+      op.emitError("has a strategy with panels, but no constant weights that fit into them");
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      signalPassFailure();
   }
 
   std::optional<Candidate> match(linalg::LinalgOp op) {
@@ -68,8 +80,8 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
               (offset + type.getNumElements()) * (type.getElementTypeBitWidth() / 8))
         continue;
       AffineMap otherMap = op.getMatchingIndexingMap(other);
-      Candidate c{op, input, constant, type, column, {}, {}, !otherMap.isFunctionOfDim(column), 0,
-                  offset};
+      Candidate c{op, input, constant, type, computeSuffixProduct(type.getShape()), column, {}, {},
+                  !otherMap.isFunctionOfDim(column), 0, offset};
       for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
         bool follows = map.isFunctionOfDim(dim);
         if (iterator == utils::IteratorType::reduction) {
@@ -89,25 +101,55 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     return std::nullopt;
   }
 
-  /// The widest panel that divides the columns; 0: none. A product's tile is six rows of four
-  /// vectors; images have rows of any length, for which fourteen of two leave less over.
-  int64_t panelWidth(const Candidate &c, int64_t columns) {
-    for (int64_t width : {64, 48, 32, 16})
-      if (columns % width == 0 && columns > width && (c.rowLoops < 3 || width <= 48) &&
-          !(c.rowLoops >= 3 && width == 48 && columns % 32 == 0))
-        return width;
-    return 0;
+  LogicalResult pack(IRRewriter &rewriter, Candidate &c) {
+    AffineMap map = c.op.getMatchingIndexingMap(c.weights);
+    unsigned columnAt = *map.getResultPosition(getDim(c.column));
+    int64_t columns = c.type.getDimSize(columnAt);
+    cg::LoweringConfig config(c.op);
+    ColumnPiece whole = {columns, columns};
+    SmallVector<ColumnPiece> pieces = {whole};
+    if (config.panel) {
+      whole.width = *config.panel;
+      if (whole.width != 0 && (!c.shared || columns % whole.width != 0))
+        return c.op.emitError("has a strategy with panels of ")
+               << whole.width << " columns, which do not divide its " << columns << " columns";
+      if (whole.width == 0)
+        whole.width = columns;
+      pieces = {whole};
+      config.panel.reset();
+    } else if (c.shared) {
+      int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
+      pieces = chooseColumnPieces(columns, /*image=*/c.rowLoops >= 3, tile);
+    }
+    SmallVector<linalg::LinalgOp> products;
+    if (pieces.size() > 1 && !config.hasLoops() && isWorthPieces(c.op))
+      products = splitColumns(rewriter, c.op, c.column, pieces);
+    if (products.empty())
+      return packPiece(rewriter, c, map, pieces.size() > 1 ? whole : pieces.front(), config);
+    for (auto [product, piece] : llvm::zip(products, pieces)) {
+      Candidate part = c;
+      part.op = product;
+      part.weights = &product->getOpOperand(c.weights->getOperandNumber());
+      part.type = cast<RankedTensorType>(part.weights->get().getType());
+      if (failed(packPiece(rewriter, part, map, piece, config)))
+        return failure();
+      c.offset += piece.size * c.strides[columnAt];
+    }
+    return success();
   }
 
-  void pack(IRRewriter &rewriter, Candidate &c) {
-    AffineMap map = c.op.getMatchingIndexingMap(c.weights);
-    int64_t columns = c.type.getDimSize(*map.getResultPosition(getDim(c.column)));
-    int64_t width = c.shared ? panelWidth(c, columns) : 0;
+  LogicalResult packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, ColumnPiece piece,
+                          cg::LoweringConfig config) {
+    int64_t columns = piece.size;
     SmallVector<unsigned> order(c.batch);
-    if (width != 0) {
-      packPanels(rewriter, c, map, columns, width);
-      return;
+    if (piece.width < piece.size) {
+      if (failed(config.splitLoop(c.column, piece.width, c.op.getNumLoops())))
+        return c.op.emitError("has a strategy with tiles that are no whole panels of ")
+               << piece.width;
+      packPanels(rewriter, c, map, columns, piece.width, config);
+      return success();
     }
+    config.setOn(c.op);
     // Sums along the depth where the columns are few and the other operand is contiguous there.
     OpOperand *other = c.op.getDpsInputOperand(c.weights == c.op.getDpsInputOperand(0) ? 1 : 0);
     AffineMap otherMap = c.op.getMatchingIndexingMap(other);
@@ -120,6 +162,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     if (!alongDepth)
       order.push_back(c.column);
     reorder(rewriter, c, map, order);
+    return success();
   }
 
   /// The last result moves by one with the loop (it may slide with others, too), the rest does not.
@@ -135,85 +178,29 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   /// Weights [batch..., columns / width, depth..., width].
   void packPanels(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
-                  int64_t width) {
+                  int64_t width, const cg::LoweringConfig &config) {
     rewriter.setInsertionPoint(c.op);
-    Location loc = c.op.getLoc();
-    int64_t panels = columns / width;
-    // Loop `column` becomes (panel, column): it stays the panel, a new last one is the column.
-    unsigned numLoops = c.op.getNumLoops();
-    MLIRContext *context = &getContext();
-    AffineExpr column = getAffineDimExpr(numLoops, context);
     SmallVector<int64_t> shape, strides;
-    SmallVector<AffineExpr> exprs;
     auto add = [&](unsigned dim) {
       unsigned position = *map.getResultPosition(getDim(dim));
       shape.push_back(c.type.getDimSize(position));
-      strides.push_back(stride(c.type, position));
-      exprs.push_back(getDim(dim));
+      strides.push_back(c.strides[position]);
     };
     for (unsigned dim : c.batch)
       add(dim);
     add(c.column);
-    shape.back() = panels;
+    shape.back() = columns / width;
     int64_t step = strides.back();
     strides.back() *= width;
     for (unsigned dim : c.depth)
       add(dim);
     shape.push_back(width);
     strides.push_back(step);
-    exprs.push_back(column);
     Value packed = makeConstant(
         rewriter, c, RankedTensorType::get(shape, c.type.getElementType()), strides);
 
-    SmallVector<AffineMap> maps;
-    SmallVector<Value> inputs;
-    for (OpOperand *input : c.op.getDpsInputOperands()) {
-      bool isWeights = input == c.weights;
-      inputs.push_back(isWeights ? packed : input->get());
-      maps.push_back(AffineMap::get(
-          numLoops + 1, 0,
-          isWeights ? ArrayRef<AffineExpr>(exprs) : c.op.getMatchingIndexingMap(input).getResults(),
-          context));
-    }
-    OpOperand *init = c.op.getDpsInitOperand(0);
-    AffineMap out = c.op.getMatchingIndexingMap(init);
-    SmallVector<AffineExpr> results(out.getResults());
-    results.push_back(column);
-    maps.push_back(AffineMap::get(numLoops + 1, 0, results, context));
-    SmallVector<utils::IteratorType> iterators = c.op.getIteratorTypesArray();
-    iterators.push_back(utils::IteratorType::parallel);
-
-    auto outType = cast<RankedTensorType>(init->get().getType());
-    SmallVector<ReassociationIndices> groups;
-    for (int64_t dim = 0; dim < outType.getRank(); ++dim)
-      groups.push_back({dim});
-    groups.back().push_back(outType.getRank());
-    SmallVector<int64_t> outShape(outType.getShape());
-    outShape.back() = panels;
-    outShape.push_back(width);
-    auto expandedType = RankedTensorType::get(outShape, outType.getElementType());
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, init->get());
-    sizes.back() = rewriter.getIndexAttr(panels);
-    sizes.push_back(rewriter.getIndexAttr(width));
-
-    Value expandedInit;
-    if (auto fill = init->get().getDefiningOp<linalg::FillOp>()) {
-      Value empty = tensor::EmptyOp::create(rewriter, loc, sizes, outType.getElementType());
-      expandedInit = linalg::FillOp::create(rewriter, loc, fill.getInputs(), ValueRange{empty})
-                         .getResult(0);
-    } else {
-      expandedInit =
-          tensor::ExpandShapeOp::create(rewriter, loc, expandedType, init->get(), groups, sizes);
-    }
-    if (expandedInit.getType() != expandedType)
-      expandedInit = tensor::CastOp::create(rewriter, loc, expandedType, expandedInit);
-    auto generic = linalg::GenericOp::create(rewriter, loc, TypeRange{expandedType}, inputs,
-                                             ValueRange{expandedInit}, maps, iterators);
-    rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
-    Value collapsed =
-        tensor::CollapseShapeOp::create(rewriter, loc, outType, generic.getResult(0), groups);
     Value weights = c.weights->get();
-    rewriter.replaceOp(c.op, collapsed);
+    config.setOn(replaceByPanels(rewriter, c.op, *c.weights, packed, c.column, c.batch, c.depth));
     eraseUnused(rewriter, weights);
   }
 
@@ -224,10 +211,10 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     for (unsigned dim : order) {
       unsigned position = *map.getResultPosition(getDim(dim));
       shape.push_back(c.type.getDimSize(position));
-      strides.push_back(stride(c.type, position));
+      strides.push_back(c.strides[position]);
       exprs.push_back(getDim(dim));
     }
-    if (ArrayRef(exprs) == map.getResults())
+    if (ArrayRef(exprs) == map.getResults() && c.strides == computeSuffixProduct(c.type.getShape()))
       return;
     rewriter.setInsertionPoint(c.op);
     Value turned = makeConstant(
@@ -243,16 +230,10 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
                                              ValueRange{c.op.getDpsInits()}, maps,
                                              c.op.getIteratorTypesArray());
     rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+    cg::LoweringConfig(c.op).setOn(generic);
     Value weights = c.weights->get();
     rewriter.replaceOp(c.op, generic.getResults());
     eraseUnused(rewriter, weights);
-  }
-
-  static int64_t stride(RankedTensorType type, unsigned dim) {
-    int64_t result = 1;
-    for (int64_t size : type.getShape().drop_front(dim + 1))
-      result *= size;
-    return result;
   }
 
   /// A constant of `type` whose dimensions walk the old data with the given strides (elements).

@@ -1,5 +1,6 @@
 // onnxc-reuse-operands: see Passes.td.
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 namespace onnxc {
 #define GEN_PASS_DEF_REUSEOPERANDSPASS
@@ -50,6 +51,7 @@ struct ReuseOperands : impl::ReuseOperandsPassBase<ReuseOperands> {
       auto replacement = linalg::GenericOp::create(rewriter, op.getLoc(), op.getResultTypes(),
                                                    inputs, ValueRange{taken}, maps,
                                                    op.getIteratorTypesArray());
+      cg::LoweringConfig(op).setOn(replacement);
       Block &from = op.getRegion().front();
       Block *to = rewriter.createBlock(&replacement.getRegion());
       SmallVector<Value> arguments;

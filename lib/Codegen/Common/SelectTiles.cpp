@@ -1,6 +1,7 @@
 // onnxc-select-tiles: see Passes.td. Only this file decides what is fused and how large tiles are.
 #include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -35,7 +36,8 @@ struct Group {
 
 class Selector {
 public:
-  Selector(int64_t cacheBytes, MLIRContext *context) : cacheBytes(cacheBytes), context(context) {}
+  /// Groups get numbers from `nextGroup` on.
+  Selector(int64_t cacheBytes, int64_t nextGroup) : cacheBytes(cacheBytes), nextGroup(nextGroup) {}
 
   void run(Block &block) {
     for (Operation &op : llvm::reverse(block)) {
@@ -44,7 +46,7 @@ public:
           for (Block &inner : region)
             run(inner);
       auto root = dyn_cast<linalg::LinalgOp>(op);
-      if (root && root.hasPureTensorSemantics() && !root->hasAttr("onnxc.group"))
+      if (root && root.hasPureTensorSemantics() && !cg::LoweringConfig(root).group)
         select(root);
     }
   }
@@ -54,6 +56,9 @@ private:
     if (root->getNumResults() == 0 || root.getNumParallelLoops() == 0 || isa<linalg::FillOp>(root))
       return;
     Group group = collect(root);
+    cg::LoweringConfig config(root);
+    if (!config.tileSizes.empty())
+      return follow(root, group, config);
     SmallVector<int64_t> tiles;
     // Members that would be computed again for each tile are left out until some loop can be tiled.
     while (tiles = tileSizes(root, group), llvm::all_of(tiles, [](int64_t t) { return t == 0; })) {
@@ -61,10 +66,37 @@ private:
         return;
       dropOne(group);
     }
-    auto id = IntegerAttr::get(IndexType::get(context), nextGroup++);
-    for (linalg::LinalgOp member : group.members)
-      member->setAttr("onnxc.group", id);
-    root->setAttr("onnxc.tile_sizes", DenseI64ArrayAttr::get(context, tiles));
+    write(root, group, tiles);
+  }
+
+  /// The tiles are given: what they would compute again is left out of the group.
+  void follow(linalg::LinalgOp root, Group &group, cg::LoweringConfig &config) {
+    if (llvm::all_of(config.tileSizes, [](int64_t tile) { return tile == 0; })) {
+      config.tileSizes.clear();
+      config.setOn(root);
+      return;
+    }
+    auto isRepeated = [&] {
+      SmallVector<bool> tileable = tileableLoops(root, group);
+      return llvm::any_of(llvm::zip(config.tileSizes, tileable), [](auto loop) {
+        auto [tile, isTileable] = loop;
+        return tile != 0 && !isTileable;
+      });
+    };
+    while (group.members.size() > 1 && isRepeated())
+      dropOne(group);
+    write(root, group, config.tileSizes);
+  }
+
+  void write(linalg::LinalgOp root, Group &group, ArrayRef<int64_t> tiles) {
+    for (linalg::LinalgOp member : group.members) {
+      cg::LoweringConfig config(member);
+      config.group = nextGroup;
+      if (member == root)
+        config.tileSizes.assign(tiles.begin(), tiles.end());
+      config.setOn(member);
+    }
+    ++nextGroup;
   }
 
   /// Drops the member that follows the fewest of the root's loops (the last of them), and what
@@ -113,7 +145,7 @@ private:
         if (auto producer = operand.get().getDefiningOp<linalg::LinalgOp>())
           if (fits(group, consumer, operand, producer)) {
             SmallVector<int> ties = tie(group, producer);
-            if (isColumnParameter(root, producer, ties))
+            if (!packsInTile(consumer, operand) && isColumnParameter(root, producer, ties))
               continue;
             group.members.push_back(producer);
             group.ties[producer] = ties;
@@ -124,13 +156,16 @@ private:
 
   bool fits(Group &group, linalg::LinalgOp consumer, OpOperand &operand, linalg::LinalgOp producer) {
     if (group.ties.count(producer) || producer->getBlock() != consumer->getBlock() ||
-        producer->hasAttr("onnxc.group") || producer->getNumResults() != 1 ||
+        producer->getNumResults() != 1 ||
         !producer.hasPureTensorSemantics())
       return false;
+    // Of another group already, or its root.
+    if (cg::LoweringConfig theirs(producer); theirs.group || !theirs.tileSizes.empty())
+      return false;
     bool isInit = consumer.isDpsInit(&operand);
-    // Operands of products are packed and read many times over: they stay whole.
+    // Operands of products are packed and read many times over: they stay whole, or are packed for the tile.
     bool attends = !group.attention && takesAttentionRows(consumer, operand);
-    if (isContraction(consumer) && !isInit && !attends)
+    if (isContraction(consumer) && !isInit && !attends && !packsInTile(consumer, operand))
       return false;
     // One contraction a group: its register tiles decide the tile. Attention has two.
     if (isContraction(producer) &&
@@ -180,11 +215,21 @@ private:
     return result;
   }
 
+  /// Parallel loops that every member follows: tiles along them compute nothing twice.
+  static SmallVector<bool> tileableLoops(linalg::LinalgOp root, Group &group) {
+    SmallVector<bool> tileable;
+    for (auto [dim, iterator] : llvm::enumerate(root.getIteratorTypesArray())) {
+      tileable.push_back(iterator == utils::IteratorType::parallel);
+      for (linalg::LinalgOp member : group.members)
+        if (!isa<linalg::FillOp>(member) && !llvm::is_contained(group.ties[member], int(dim)))
+          tileable[dim] = false;
+    }
+    return tileable;
+  }
+
   SmallVector<int64_t> tileSizes(linalg::LinalgOp root, Group &group) {
     SmallVector<int64_t> sizes = root.getStaticLoopRanges();
-    unsigned numLoops = sizes.size();
-    SmallVector<int64_t> tiles(numLoops, 0);
-    SmallVector<bool> tileable(numLoops);
+    SmallVector<int64_t> tiles(sizes.size(), 0);
     linalg::LinalgOp contraction;
     int64_t work = 0;
     for (linalg::LinalgOp member : group.members) {
@@ -197,12 +242,7 @@ private:
     }
     if (work < kMinWork)
       return tiles;
-    for (unsigned dim = 0; dim < numLoops; ++dim) {
-      tileable[dim] = root.getIteratorTypesArray()[dim] == utils::IteratorType::parallel;
-      for (linalg::LinalgOp member : group.members)
-        if (!isa<linalg::FillOp>(member) && !llvm::is_contained(group.ties[member], int(dim)))
-          tileable[dim] = false;
-    }
+    SmallVector<bool> tileable = tileableLoops(root, group);
     if (group.attention)
       chooseAttentionTiles(group.attention, group.ties[group.attention], sizes, tileable, tiles);
     else if (contraction)
@@ -225,11 +265,20 @@ private:
     return llvm::alignTo(llvm::divideCeil(size, count), multiple);
   }
 
+  /// The root's loop behind the last dimension of a product's result, or -1.
+  static int columnOf(linalg::LinalgOp product, ArrayRef<int> ties) {
+    AffineMap out = product.getMatchingIndexingMap(product.getDpsInitOperand(0));
+    auto column = out.getNumResults() ? dyn_cast<AffineDimExpr>(out.getResults().back())
+                                      : AffineDimExpr(nullptr);
+    return column ? ties[column.getPosition()] : -1;
+  }
+
   /// Blocks of a product: as wide as vectors like, as tall as the accumulators and the cache do.
   void tileContraction(linalg::LinalgOp root, Group &group, linalg::LinalgOp contraction,
                        ArrayRef<int64_t> sizes, ArrayRef<bool> tileable, SmallVector<int64_t> &tiles) {
     if (choosePanelTiles(contraction, group.ties[contraction], sizes, tileable, tiles))
       return;
+    SmallVector<int> &ties = group.ties[contraction];
     int64_t depth = 1;
     SmallVector<int64_t> ranges = contraction.getStaticLoopRanges();
     SmallVector<utils::IteratorType> iterators = contraction.getIteratorTypesArray();
@@ -238,7 +287,6 @@ private:
         depth *= std::max<int64_t>(assumed(size), 1);
     // Loops of the result that only the operand with the last loop follows are columns, those
     // that it does not follow are rows, the others batches.
-    SmallVector<int> &ties = group.ties[contraction];
     auto rootMap = [&](OpOperand *operand) {
       AffineMap map = contraction.getMatchingIndexingMap(operand);
       llvm::SmallDenseSet<int> dims;
@@ -247,10 +295,14 @@ private:
           dims.insert(ties[dim]);
       return dims;
     };
-    int last = -1;
-    for (unsigned dim = 0; dim < tileable.size(); ++dim)
-      if (tileable[dim])
-        last = dim;
+    // The product's columns, also where the root turns them away from the end of its own loops.
+    int last = columnOf(contraction, ties);
+    if (last < 0 || !tileable[last]) {
+      last = -1;
+      for (unsigned dim = 0; dim < tileable.size(); ++dim)
+        if (tileable[dim])
+          last = dim;
+    }
     if (last < 0)
       return;
     if (tileImage(contraction, ties, sizes, tileable, last, tiles))
@@ -444,8 +496,7 @@ private:
   }
 
   int64_t cacheBytes;
-  MLIRContext *context;
-  int64_t nextGroup = 0;
+  int64_t nextGroup;
 };
 
 struct SelectTiles : impl::SelectTilesPassBase<SelectTiles> {
@@ -463,7 +514,26 @@ struct SelectTiles : impl::SelectTilesPassBase<SelectTiles> {
         if (isa<linalg::LinalgOp>(use.getOwner()))
           use.set(OpBuilder(fill).clone(*fill)->getResult(0));
 
-    Selector selector(cacheBytes, &getContext());
+    // Groups that are given must have a root.
+    std::map<int64_t, linalg::LinalgOp> given;
+    llvm::SmallDenseSet<int64_t> rooted;
+    int64_t nextGroup = 0;
+    getOperation().walk([&](linalg::LinalgOp op) {
+      cg::LoweringConfig config(op);
+      if (!config.group)
+        return;
+      given[*config.group] = op;
+      nextGroup = std::max(nextGroup, *config.group + 1);
+      if (!config.tileSizes.empty())
+        rooted.insert(*config.group);
+    });
+    for (auto [number, op] : given)
+      if (!rooted.count(number)) {
+        op.emitError("is in group ") << number << ", in which nothing has tile_sizes";
+        return signalPassFailure();
+      }
+
+    Selector selector(cacheBytes, nextGroup);
     for (Block &block : getOperation().getBody())
       selector.run(block);
   }

@@ -1,5 +1,6 @@
 // onnxc-tile-and-fuse: see Passes.td. Carries out what onnxc-select-tiles wrote down.
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
@@ -19,7 +20,7 @@ struct TileAndFuse : impl::TileAndFusePassBase<TileAndFuse> {
     IRRewriter rewriter(&getContext());
     SmallVector<linalg::LinalgOp> roots;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (op->hasAttr("onnxc.tile_sizes"))
+      if (!cg::LoweringConfig(op).tileSizes.empty())
         roots.push_back(op);
     });
     for (linalg::LinalgOp root : llvm::reverse(roots))
@@ -30,17 +31,21 @@ struct TileAndFuse : impl::TileAndFusePassBase<TileAndFuse> {
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     getOperation().walk([](Operation *op) {
-      op->removeDiscardableAttr("onnxc.tile_sizes");
-      op->removeDiscardableAttr("onnxc.group");
+      if (!cg::hasLoweringConfig(op))
+        return;
+      cg::LoweringConfig config(op);
+      config.group.reset();
+      config.setOn(op);
     });
   }
 
   void tile(IRRewriter &rewriter, linalg::LinalgOp root) {
-    Attribute group = root->getAttr("onnxc.group");
+    cg::LoweringConfig config(root);
     SmallVector<OpFoldResult> sizes;
-    for (int64_t size : root->getAttrOfType<DenseI64ArrayAttr>("onnxc.tile_sizes").asArrayRef())
+    for (int64_t size : config.tileSizes)
       sizes.push_back(rewriter.getIndexAttr(size));
-    root->removeAttr("onnxc.tile_sizes");
+    config.tileSizes.clear();
+    config.setOn(root);
 
     scf::SCFTilingOptions tiling;
     tiling.setTileSizes(sizes).setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
@@ -49,7 +54,7 @@ struct TileAndFuse : impl::TileAndFusePassBase<TileAndFuse> {
     options.setFusionControlFn(
         [&](tensor::ExtractSliceOp, OpResult producer,
             bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
-          if (producer.getOwner()->getAttr("onnxc.group") == group)
+          if (config.group && cg::LoweringConfig(producer.getOwner()).group == config.group)
             return scf::SCFTileAndFuseOptions::ControlFnResult{};
           return std::nullopt;
         });

@@ -1,6 +1,7 @@
 // onnxc-turn-operands: see Passes.td.
 #include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -77,6 +78,7 @@ struct TurnOperands : impl::TurnOperandsPassBase<TurnOperands> {
                                              ValueRange{op.getDpsInits()}, maps,
                                              op.getIteratorTypesArray());
     rewriter.cloneRegionBefore(op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+    cg::LoweringConfig(op).setOn(generic);
     rewriter.replaceOp(op, generic.getResults());
     return true;
   }

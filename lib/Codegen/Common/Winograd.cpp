@@ -2,7 +2,7 @@
 // and in what blocks.
 #include "onnxc/Codegen/Common/Winograd.h"
 #include "onnxc/Codegen/Passes.h"
-#include "onnxc/Dialect/Cg/IR/Cg.h"
+#include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
 namespace onnxc {
 #define GEN_PASS_DEF_WINOGRADPASS
@@ -33,6 +33,7 @@ struct Candidate {
   std::vector<float> splat; // the data of a splat constant
   int64_t images, height, width;
   bool isDynamic; // the image's size is only known at run time
+  std::optional<int64_t> given; // the strategy's tile, 0: the direct form
 };
 
 /// A candidate with tiles of this size instead of `before` (0: the direct form).
@@ -119,7 +120,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   using WinogradPassBase::WinogradPassBase;
 
   void runOnOperation() override {
-    if (mode == "off" || vectorBits < 128)
+    if (vectorBits < 128)
       return;
     lanes = std::min<int64_t>(vectorBits / 32, kPanel / 2);
     std::vector<Candidate> candidates;
@@ -127,6 +128,27 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
       if (std::optional<Candidate> candidate = match(op))
         candidates.push_back(std::move(*candidate));
     });
+    for (Candidate &c : candidates) {
+      cg::LoweringConfig config(c.op);
+      if (config.winograd.empty())
+        continue;
+      c.given = config.winograd == "off" ? 0 : config.winograd == "f2" ? 2 : 4;
+      config.winograd.clear();
+      if (*c.given && !config.isEmpty()) {
+        c.op.emitError("has a strategy by Winograd's method, which takes nothing beside it");
+        return signalPassFailure();
+      }
+      config.setOn(c.op);
+    }
+    WalkResult left = getOperation().walk([&](linalg::LinalgOp op) {
+      if (StringRef method = cg::LoweringConfig(op).winograd; method.empty() || method == "off")
+        return WalkResult::advance();
+      op.emitError("has a strategy by Winograd's method, which takes channels-last 3x3 convolutions "
+                   "in f32 with constant weights, stride and dilation one");
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      return signalPassFailure();
     if (candidates.empty())
       return;
     IRRewriter rewriter(&getContext());
@@ -231,15 +253,24 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
 
   std::vector<Choice> chooseAll(ArrayRef<Candidate> candidates) {
     std::vector<Choice> choices;
-    for (size_t i = 0; i < candidates.size(); ++i)
-      choices.push_back({i, mode == "f4" ? 4 : 2, 0, 0, 0});
+    int64_t otherwise = mode == "f4" ? 4 : mode == "f2" ? 2 : 0;
+    for (auto [i, c] : llvm::enumerate(candidates))
+      if (int64_t tile = c.given.value_or(otherwise))
+        choices.push_back({i, tile, 0, 0, 0});
     return choices;
   }
 
   /// The choices that save the most for the bytes that they add, within what a model may grow by.
   std::vector<Choice> chooseByGain(ArrayRef<Candidate> candidates) {
-    std::vector<Choice> offers;
+    std::vector<Choice> offers, chosen(candidates.size(), Choice{0, 0, 0, 0, 0});
+    int64_t bytes = countConstantBytes();
+    int64_t room = std::max<int64_t>(kSmallModel - bytes, kMostGrowth * bytes);
     for (auto [i, c] : llvm::enumerate(candidates)) {
+      if (c.given) {
+        chosen[i] = {i, *c.given, 0, 0, 0};
+        room -= *c.given ? std::max<int64_t>(extraBytes(c, *c.given), 0) : 0;
+        continue;
+      }
       double direct = directCycles(c);
       auto offer = [&](int64_t tile) -> Choice {
         return {i, tile, 0, direct - winogradCycles(c, tile), std::max<int64_t>(extraBytes(c, tile), 1)};
@@ -261,9 +292,6 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
       return std::make_tuple(-ratio(a), a.candidate, a.tile) <
              std::make_tuple(-ratio(b), b.candidate, b.tile);
     });
-    int64_t bytes = countConstantBytes();
-    int64_t room = std::max<int64_t>(kSmallModel - bytes, kMostGrowth * bytes);
-    std::vector<Choice> chosen(candidates.size(), Choice{0, 0, 0, 0, 0});
     for (const Choice &offer : offers) {
       if (offer.cost > room || chosen[offer.candidate].tile != offer.before)
         continue;
@@ -295,6 +323,8 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     for (; tile >= 2 && !weights; tile -= 2)
       weights = makeWeights(rewriter, c, tile);
     tile += 2;
+    if (c.given && (!weights || tile != *c.given))
+      c.op.emitWarning("loses too much accuracy by Winograd's method with tiles of ") << *c.given;
     if (!weights)
       return;
     rewriter.setInsertionPoint(c.op);

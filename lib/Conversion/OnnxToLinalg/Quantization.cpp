@@ -1,8 +1,8 @@
 // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: scales and zero points per tensor, per
 // axis or per block of an axis.
 #include "ElementwiseTable.h"
+#include "Quantized.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 
@@ -147,22 +147,6 @@ struct QuantOp {
   }
 };
 
-// Rounds half to even, adds the zero point, saturates. `zero` may be null.
-Value quantizeToInt(OpBuilder &b, Location loc, Value ratio, Value zero, Type onnxInt) {
-  Type f = ratio.getType();
-  auto [low, high] = intRange(onnxInt);
-  Value r = math::RoundEvenOp::create(b, loc, ratio);
-  if (zero)
-    r = arith::AddFOp::create(b, loc, r, zero);
-  // MaxNum: a NaN becomes the lowest value.
-  r = arith::MaxNumFOp::create(b, loc, r,
-                               arith::ConstantOp::create(b, loc, b.getFloatAttr(f, double(low))));
-  r = arith::MinNumFOp::create(b, loc, r,
-                               arith::ConstantOp::create(b, loc, b.getFloatAttr(f, double(high))));
-  Value i = arith::FPToSIOp::create(b, loc, b.getI32Type(), r);
-  return arith::TruncIOp::create(b, loc, ScalarCodec(onnxInt).computeType(), i);
-}
-
 struct QuantizePattern : OnnxPattern<onnx::QuantizeLinearOp> {
   using OnnxPattern::OnnxPattern;
   LogicalResult matchAndRewrite(onnx::QuantizeLinearOp op, OpAdaptor adaptor,
@@ -182,10 +166,11 @@ struct QuantizePattern : OnnxPattern<onnx::QuantizeLinearOp> {
         [&](OpBuilder &b, Location loc, Value x, Value scale, Value zero) -> Value {
           Value ratio = arith::DivFOp::create(b, loc, convertScalar(b, loc, x, in, work),
                                               convertScalar(b, loc, scale, scaleCodec, work));
+          ScalarCodec zeroCodec = isIntElem(outElem) ? ScalarCodec(b.getI32Type()) : work;
           if (zero)
-            zero = convertScalar(b, loc, zero, codecOf(op->getOperand(2)), work);
+            zero = convertScalar(b, loc, zero, codecOf(op->getOperand(2)), zeroCodec);
           if (isIntElem(outElem))
-            return quantizeToInt(b, loc, ratio, zero, outElem);
+            return roundToInt(b, loc, ratio, zero, outElem);
           if (zero)
             ratio = arith::AddFOp::create(b, loc, ratio, zero);
           return convertScalar(b, loc, ratio, work, ScalarCodec(outElem));
@@ -254,15 +239,15 @@ struct DynamicQuantizePattern : OnnxPattern<onnx::DynamicQuantizeLinearOp> {
     Value point = createElementwise(
         b, loc, types(), forZero, scalarOf(ui8), [&](OpBuilder &b, Location loc, ValueRange v) {
           Scalar s{b, loc, v, b.getF32Type()};
-          return quantizeToInt(b, loc, s.div(s.sub(s.num(0), v[0]), v[1]), Value(), ui8);
+          return roundToInt(b, loc, s.div(s.sub(s.num(0), v[0]), v[1]), Value(), ui8);
         });
     SmallVector<Operand> operands{{op->getOperand(0), input}, {scale, f32}, {point, ui8}};
     Value result = createElementwise(
         b, loc, types(), operands, op->getResult(0).getType(),
         [&](OpBuilder &b, Location loc, ValueRange v) {
           Value ratio = arith::DivFOp::create(b, loc, v[0], v[1]);
-          Value zero = convertScalar(b, loc, v[2], ScalarCodec(ui8), ScalarCodec(b.getF32Type()));
-          return quantizeToInt(b, loc, ratio, zero, ui8);
+          Value zero = convertScalar(b, loc, v[2], ScalarCodec(ui8), ScalarCodec(b.getI32Type()));
+          return roundToInt(b, loc, ratio, zero, ui8);
         });
     replaceOp(b, types(), op, {result, scale, point});
     return success();

@@ -195,19 +195,72 @@ Value buildIntegerGemm(TensorBuilder &b, QuantizedOperand lhs, bool transA, Quan
                         b.dim(lhs.tensor, transA ? 0 : 1));
 }
 
+/// The sum of each window of x over all channels, and how a loop nest over the result reads it.
+static Access windowSums(TensorBuilder &b, const QuantizedOperand &x, const Window &window) {
+  Type i32 = b.getI32Type();
+  Value zero = b.intConstant(i32, 0);
+  Value sums = b.reduceAxes(x.tensor, {1}, zero, [&](TensorBuilder &t, ValueRange args) {
+    return t.addScalar(args[1], t.convert(args[0], i32, x.isUnsigned));
+  });
+  unsigned spatial = window.rank();
+  bool points = true;
+  Sizes low{b.fixed(0)}, high{b.fixed(0)};
+  for (unsigned i = 0; i < spatial; ++i) {
+    points &= isConstantIntValue(window.kernel[i], 1) && window.strides[i] == 1 &&
+              isConstantIntValue(window.low[i], 0) && isConstantIntValue(window.high[i], 0);
+    low.push_back(window.low[i]);
+    high.push_back(window.high[i]);
+  }
+  SmallVector<unsigned> kept{0};
+  for (unsigned i = 0; i < spatial; ++i)
+    kept.push_back(2 + i);
+  AffineMap read = b.mapDims(2 + spatial, kept);
+  if (points)
+    return {sums, read};
+  // In the padding each channel has the zero point.
+  Value outside = zero;
+  if (x.zero)
+    outside = b.mulScalar(b.convert(b.index(b.dim(x.tensor, 1)), i32),
+                          b.convert(b.extract(x.zero), i32, x.zeroUnsigned));
+  sums = b.pad(sums, low, high, outside);
+  Sizes sizes{b.dim(x.tensor, 0)};
+  sizes.append(window.out);
+  unsigned loops = 1 + 2 * spatial;
+  SmallVector<AffineExpr> at{b.getAffineDimExpr(0)};
+  for (unsigned i = 0; i < spatial; ++i)
+    at.push_back(b.getAffineDimExpr(1 + i) * window.strides[i] +
+                 b.getAffineDimExpr(1 + spatial + i) * window.dilations[i]);
+  SmallVector<unsigned> positions = llvm::to_vector(llvm::seq<unsigned>(0, 1 + spatial)),
+                        taps = llvm::to_vector(llvm::seq<unsigned>(1 + spatial, loops));
+  Value extent = b.empty(window.kernel, i32); // only its sizes count
+  return {b.reduce(sizes, b.mapDims(loops, positions), zero,
+                   {{sums, b.map(loops, at)}, {extent, b.mapDims(loops, taps)}},
+                   [](TensorBuilder &t, ValueRange args) { return t.addScalar(args[2], args[0]); }),
+          read};
+}
+
+/// The same for convolutions in groups: a convolution with ones.
+static Access groupSums(TensorBuilder &b, const QuantizedOperand &x, const QuantizedOperand &w,
+                        int64_t group, const Window &window, Value pad) {
+  Type i32 = b.getI32Type();
+  Value ones = b.filled(b.dims(w.tensor), b.intConstant(b.getI8Type(), 1));
+  Value sum = buildConvolution(b, x.tensor, ones, group, window, pad,
+                               {i32, i32, /*aUnsigned=*/false, x.isUnsigned});
+  return {sum, b.identity(2 + window.rank())};
+}
+
 Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOperand w,
                               int64_t group, const Window &window) {
   normalizeSigns(b, x, w);
   Type i32 = b.getI32Type(), i8 = getElementTypeOrSelf(x.tensor.getType());
   Value pad = x.zero ? b.extract(x.zero) : b.constant(i8, 0);
-  ProductTypes types{i32, i32, w.isUnsigned, x.isUnsigned};
-  Value dot = buildConvolution(b, x.tensor, w.tensor, group, window, pad, types);
   unsigned rank = 2 + window.rank();
-  Sizes wSizes = b.dims(w.tensor);
+  Sizes wSizes = b.dims(w.tensor), sizes{b.dim(x.tensor, 0), wSizes[0]};
+  sizes.append(window.out);
   Correction c;
   c.count = b.index(b.product(ArrayRef(wSizes).drop_front()));
   if (x.zero) {
-    c.za = perAxisAccess(b, x.zero, b.dims(dot), 1);
+    c.za = perAxisAccess(b, x.zero, sizes, 1);
     SmallVector<int32_t> sums = sumWeights(w, 0);
     if (!sums.empty()) {
       foldCorrection(b, c, x, w, sums, b.mapDims(rank, {1}));
@@ -220,38 +273,50 @@ Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, QuantizedOpe
       c.colSum = {sum, b.mapDims(rank, {1})};
     }
   }
+  // Depthwise products are not made by instructions for bytes: their weights can be wider.
+  bool depthwise = group > 1 && isConstantIntValue(wSizes[1], 1);
+  if (w.zero && depthwise && (!x.zero || c.constant.tensor))
+    subtractZero(b, w);
   if (w.zero) {
-    c.zb = perAxisAccess(b, w.zero, b.dims(dot), 1);
-    // The sum of a window is a convolution with ones.
-    Sizes ones = wSizes;
-    SmallVector<AffineExpr> exprs;
-    for (unsigned i = 0; i < rank; ++i)
-      exprs.push_back(b.getAffineDimExpr(i));
-    if (group == 1) {
-      ones[0] = b.fixed(1);
-      exprs[1] = b.getAffineConstantExpr(0);
-    }
-    types.aUnsigned = false;
-    Value sum = buildConvolution(b, x.tensor, b.filled(ones, b.intConstant(i8, 1)), group, window,
-                                 pad, types);
-    c.rowSum = {sum, b.map(rank, exprs)};
+    c.zb = perAxisAccess(b, w.zero, sizes, 1);
+    c.rowSum = group == 1 ? windowSums(b, x, window) : groupSums(b, x, w, group, window, pad);
   }
+  Value dot = buildConvolution(b, x.tensor, w.tensor, group, window, pad,
+                               {i32, i32, w.isUnsigned, x.isUnsigned});
   return applyZeroPoints(b, dot, x, w, c);
 }
 
+Value roundToInt(OpBuilder &b, Location loc, Value v, Value zero, Type onnxInt) {
+  Type f = v.getType(), i32 = b.getI32Type();
+  auto [low, high] = intRange(onnxInt);
+  // The range is moved by the zero point, so that nothing is lost before it is added in integers.
+  auto bound = [&](int64_t value) -> Value {
+    if (!zero)
+      return arith::ConstantOp::create(b, loc, b.getFloatAttr(f, double(value)));
+    Value limit = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, value));
+    return arith::SIToFPOp::create(b, loc, f, arith::SubIOp::create(b, loc, limit, zero));
+  };
+  // The order of a comparison's operands makes a NaN the lowest value.
+  auto clamp = [&](arith::CmpFPredicate inside, Value limit) {
+    Value keep = arith::CmpFOp::create(b, loc, inside, v, limit);
+    v = arith::SelectOp::create(b, loc, keep, v, limit);
+  };
+  clamp(arith::CmpFPredicate::OGT, bound(low));
+  clamp(arith::CmpFPredicate::OLT, bound(high));
+  v = arith::FPToSIOp::create(b, loc, i32, math::RoundEvenOp::create(b, loc, v));
+  if (zero)
+    v = arith::AddIOp::create(b, loc, v, zero);
+  return arith::TruncIOp::create(b, loc, ScalarCodec(onnxInt).storageType(), v);
+}
+
 Value quantizeScalar(TensorBuilder &t, Value v, Value scale, Value zero, Type onnxElem) {
-  Type f32 = t.getF32Type(), i32 = t.getI32Type();
-  auto [low, high] = intRange(onnxElem);
-  bool isUnsigned = onnxElem.isUnsignedInteger();
+  Type f32 = t.getF32Type();
   v = t.convert(v, f32);
   if (scale)
     v = t.divScalar(v, t.convert(scale, f32));
-  v = math::RoundEvenOp::create(t, v);
   if (zero)
-    v = t.addScalar(v, t.convert(t.convert(zero, i32, isUnsigned), f32));
-  v = t.maxScalar(v, t.constant(f32, static_cast<double>(low)));
-  v = t.minScalar(v, t.constant(f32, static_cast<double>(high)));
-  return t.convert(t.convert(v, i32), ScalarCodec(onnxElem).storageType());
+    zero = t.convert(zero, t.getI32Type(), onnxElem.isUnsignedInteger());
+  return roundToInt(t, t.getLoc(), v, zero, onnxElem);
 }
 
 Value dequantizeScalar(TensorBuilder &t, Value v, Value scale, Value zero, bool isUnsigned) {

@@ -28,6 +28,9 @@ QuantizedOperand quantizedOperand(mlir::Value original, mlir::Value converted,
 /// Constant weights become signed and the operand they meet unsigned, both by moving values and zero
 /// point by 128: machines multiply bytes of these kinds.
 void normalizeSigns(TensorBuilder &b, QuantizedOperand &x, QuantizedOperand &weights);
+/// Constant weights become their values less constant zero points (one, or one for each index of the first
+/// dimension), in 16 bits; others stay as they are.
+void subtractZero(TensorBuilder &b, QuantizedOperand &weights);
 /// Sums of constant weights, as stored, over all axes but `axis`; empty if they are not constant.
 llvm::SmallVector<int32_t> sumWeights(const QuantizedOperand &weights, int64_t axis);
 /// Constant weights as bytes; false if their data is not there.
@@ -55,6 +58,10 @@ mlir::Value buildIntegerConvolution(TensorBuilder &b, QuantizedOperand x, Quanti
 /// them are constants of the program; null otherwise.
 mlir::Value requantScale(TensorBuilder &b, mlir::Value x, mlir::Value w, mlir::Value y);
 
+/// Inside a body: round(v) + zero, half to even, saturated to the range of the integer type `onnxInt`, in
+/// its storage type; `zero` is an i32 or null. A NaN becomes the lowest value.
+mlir::Value roundToInt(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v, mlir::Value zero,
+                       mlir::Type onnxInt);
 /// Inside a body: round(v / scale) + zero, saturated to the range of the integer type
 /// `onnxElem`, in its storage type.
 mlir::Value quantizeScalar(TensorBuilder &t, mlir::Value v, mlir::Value scale, mlir::Value zero,

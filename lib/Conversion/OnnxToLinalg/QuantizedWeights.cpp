@@ -80,6 +80,29 @@ Value requantScale(TensorBuilder &b, Value x, Value w, Value y) {
   return arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef(factors)));
 }
 
+void subtractZero(TensorBuilder &b, QuantizedOperand &weights) {
+  SmallVector<int8_t> bytes;
+  ArrayRef<int64_t> shape = weights.tensor ? cast<RankedTensorType>(weights.tensor.getType()).getShape()
+                                           : ArrayRef<int64_t>();
+  const auto &zeros = weights.zeroValues;
+  if (!weights.values || !readWeights(weights.values, bytes) || !zeros || bytes.empty() ||
+      (zeros->size() != 1 && static_cast<int64_t>(zeros->size()) != shape[0]))
+    return;
+  SmallVector<int16_t> values;
+  for (auto [i, byte] : llvm::enumerate(bytes)) {
+    int64_t zero = (*zeros)[zeros->size() == 1 ? 0 : i / (bytes.size() / shape[0])];
+    values.push_back((weights.isUnsigned ? static_cast<uint8_t>(byte) : byte) - zero);
+  }
+  auto type = RankedTensorType::get(shape, IntegerType::get(b.getContext(), 16));
+  AsmResourceBlob blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(
+      ArrayRef(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(int16_t)), 64);
+  ElementsAttr attr = DenseResourceElementsAttr::get(type, "weights", std::move(blob));
+  weights.tensor = arith::ConstantOp::create(b, type, cast<TypedAttr>(attr));
+  weights.values = {};
+  weights.isUnsigned = false;
+  weights.zero = Value();
+}
+
 /// The operand with its values and its zero point moved by 128 into the other signedness.
 static void flipSign(TensorBuilder &b, QuantizedOperand &operand, bool toUnsigned) {
   auto flip = [&](Value tensor) {

@@ -70,7 +70,7 @@ func.func @filters(%x: tensor<1x8x1xf32>, %init: tensor<1x7x64xf32>) -> tensor<1
 
 // The second half of a constant (one direction of a recurrent layer), columns first: packed like a whole one.
 // CHECK-LABEL: @piece
-// CHECK: arith.constant dense_resource<packed{{.*}}> : tensor<2x2x16xf32>
+// CHECK: arith.constant dense_resource<packed{{.*}}> : tensor<2x32xf32>
 // CHECK-NOT: tensor.extract_slice
 func.func @piece(%x: tensor<4x2xf32>, %init: tensor<4x32xf32>) -> tensor<4x32xf32> {
   %c = arith.constant dense<"0x000000000000803f0000004000004040000080400000a0400000c0400000e0400000004100001041000020410000304100004041000050410000604100007041000080410000884100009041000098410000a0410000a8410000b0410000b8410000c0410000c8410000d0410000d8410000e0410000e8410000f0410000f84100000042000004420000084200000c4200001042000014420000184200001c4200002042000024420000284200002c4200003042000034420000384200003c4200004042000044420000484200004c4200005042000054420000584200005c4200006042000064420000684200006c4200007042000074420000784200007c42000080420000824200008442000086420000884200008a4200008c4200008e42000090420000924200009442000096420000984200009a4200009c4200009e420000a0420000a2420000a4420000a6420000a8420000aa420000ac420000ae420000b0420000b2420000b4420000b6420000b8420000ba420000bc420000be420000c0420000c2420000c4420000c6420000c8420000ca420000cc420000ce420000d0420000d2420000d4420000d6420000d8420000da420000dc420000de420000e0420000e2420000e4420000e6420000e8420000ea420000ec420000ee420000f0420000f2420000f4420000f6420000f8420000fa420000fc420000fe42"> : tensor<2x32x2xf32>
@@ -86,3 +86,37 @@ func.func @piece(%x: tensor<4x2xf32>, %init: tensor<4x32xf32>) -> tensor<4x32xf3
   return %y : tensor<4x32xf32>
 }
 // CHECK: packed: "0x40000000{{0000804200008442}}
+
+// -----
+
+// 81 columns: no panel divides them. A panel of 64 and what is left, each with the work that follows on it; both write
+// into one tensor.
+// CHECK-LABEL: @pieces
+// CHECK: %[[W0:.*]] = arith.constant dense_resource<packed{{.*}}> : tensor<1x64xf32>
+// CHECK: %[[P0:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[W0]] : tensor<8192x1xf32>, tensor<1x64xf32>)
+// CHECK: %[[S0:.*]] = tensor.extract_slice %{{.*}}[0] [64] [1] : tensor<81xf32> to tensor<64xf32>
+// CHECK: %[[E0:.*]] = linalg.generic {{.*}} ins(%[[P0]], %[[S0]]
+// CHECK: %[[I0:.*]] = tensor.insert_slice %[[E0]] into %{{.*}}[0, 0] [8192, 64] [1, 1]
+// CHECK: %[[W1:.*]] = arith.constant dense_resource<packed{{.*}}> : tensor<1x17xf32>
+// CHECK: %[[P1:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[W1]] : tensor<8192x1xf32>, tensor<1x17xf32>)
+// CHECK: %[[S1:.*]] = tensor.extract_slice %{{.*}}[64] [17] [1]
+// CHECK: tensor.insert_slice %{{.*}} into %[[I0]][0, 64] [8192, 17] [1, 1]
+func.func @pieces(%x: tensor<8192x1xf32>, %bias: tensor<81xf32>) -> tensor<8192x81xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense_resource<weights> : tensor<1x81xf32>
+  %empty = tensor.empty() : tensor<8192x81xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<8192x81xf32>) -> tensor<8192x81xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<8192x1xf32>, tensor<1x81xf32>) outs(%init : tensor<8192x81xf32>) -> tensor<8192x81xf32>
+  %z = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>],
+                       iterator_types = ["parallel", "parallel"]}
+      ins(%y, %bias : tensor<8192x81xf32>, tensor<81xf32>) outs(%empty : tensor<8192x81xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> tensor<8192x81xf32>
+  return %z : tensor<8192x81xf32>
+}
+
+{-#
+  dialect_resources: { builtin: { weights: "0x04000000000000000000803F0000004000004040000080400000A0400000C0400000E0400000004100001041000020410000304100004041000050410000604100007041000080410000884100009041000098410000A0410000A8410000B0410000B8410000C0410000C8410000D0410000D8410000E0410000E8410000F0410000F84100000042000004420000084200000C4200001042000014420000184200001C4200002042000024420000284200002C4200003042000034420000384200003C4200004042000044420000484200004C4200005042000054420000584200005C4200006042000064420000684200006C4200007042000074420000784200007C42000080420000824200008442000086420000884200008A4200008C4200008E42000090420000924200009442000096420000984200009A4200009C4200009E420000A042" } }
+#-}

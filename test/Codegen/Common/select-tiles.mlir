@@ -2,9 +2,9 @@
 
 // A product with its epilogue: one group, tiled by blocks of the result.
 // CHECK-LABEL: @product
-// CHECK: linalg.fill {onnxc.group = [[G:.*]] : index}
-// CHECK: linalg.matmul {onnxc.group = [[G]] : index}
-// CHECK: linalg.generic {{.*}}onnxc.group = [[G]] : index, onnxc.tile_sizes = array<i64: 96, 256>
+// CHECK: linalg.fill {cg.lowering_config = #cg.lowering_config<group = [[G:.*]]>}
+// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = [[G]]>}
+// CHECK: linalg.generic {{.*}}group = [[G]], tile_sizes = [96, 256]>
 func.func @product(%a: tensor<?x64xf32>, %b: tensor<64x512xf32>, %m: index) -> tensor<?x512xf32> {
   %z = arith.constant 0.0 : f32
   %e = tensor.empty(%m) : tensor<?x512xf32>
@@ -21,7 +21,7 @@ func.func @product(%a: tensor<?x64xf32>, %b: tensor<64x512xf32>, %m: index) -> t
 
 // A row's maximum is found inside the tile of rows that needs it; columns are not tiled.
 // CHECK-LABEL: @rows
-// CHECK: onnxc.tile_sizes = array<i64: {{[1-9][0-9]*}}, 0>
+// CHECK: tile_sizes = [{{[1-9][0-9]*}}, 0]>
 func.func @rows(%x: tensor<512x1024xf32>) -> tensor<512x1024xf32> {
   %z = arith.constant 0xFF800000 : f32
   %r = tensor.empty() : tensor<512xf32>
@@ -44,7 +44,7 @@ func.func @rows(%x: tensor<512x1024xf32>) -> tensor<512x1024xf32> {
 
 // Too little work for a loop over tiles.
 // CHECK-LABEL: @small
-// CHECK-NOT: onnxc.tile_sizes
+// CHECK-NOT: tile_sizes
 func.func @small(%x: tensor<4xf32>) -> tensor<4xf32> {
   %e = tensor.empty() : tensor<4xf32>
   %y = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
@@ -58,7 +58,7 @@ func.func @small(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // Panels: all rows that the cache holds, and a number of tiles that threads share evenly.
 // CHECK-LABEL: @panels
-// CHECK: onnxc.tile_sizes = array<i64: 252, 3, 0, 0>
+// CHECK: tile_sizes = [252, 3, 0, 0]>
 func.func @panels(%a: tensor<?x768xf32>, %b: tensor<12x768x64xf32>, %m: index) -> tensor<?x12x64xf32> {
   %z = arith.constant 0.0 : f32
   %e = tensor.empty(%m) : tensor<?x12x64xf32>
@@ -76,7 +76,7 @@ func.func @panels(%a: tensor<?x768xf32>, %b: tensor<12x768x64xf32>, %m: index) -
 
 // A transposed copy: tiles that have a part of the rows of both sides.
 // CHECK-LABEL: @transposed
-// CHECK: onnxc.tile_sizes = array<i64: 64, 256>
+// CHECK: tile_sizes = [64, 256]>
 func.func @transposed(%x: tensor<768x768xf32>) -> tensor<768x768xf32> {
   %e = tensor.empty() : tensor<768x768xf32>
   %y = linalg.transpose ins(%x : tensor<768x768xf32>) outs(%e : tensor<768x768xf32>) permutation = [1, 0]
@@ -86,13 +86,13 @@ func.func @transposed(%x: tensor<768x768xf32>) -> tensor<768x768xf32> {
 // Tables along both loops leave none to tile: the one of the columns is left out. The sum's start, which
 // follows both, is not.
 // CHECK-LABEL: @tables
-// CHECK: linalg.fill {onnxc.group = [[G:.*]] : index}
+// CHECK: linalg.fill {cg.lowering_config = #cg.lowering_config<group = [[G:.*]]>}
 // CHECK: math.exp
-// CHECK-NOT: onnxc.group
+// CHECK-NOT: group
 // CHECK: math.absf
-// CHECK: onnxc.group = [[G]] : index}
+// CHECK: group = [[G]]>}
 // CHECK: math.sqrt
-// CHECK: onnxc.group = [[G]] : index, onnxc.tile_sizes = array<i64: 32, 0>
+// CHECK: group = [[G]], tile_sizes = [32, 0]>
 func.func @tables(%x: tensor<64x512x8xf32>, %t: tensor<512xf32>, %r: tensor<64xf32>) -> tensor<64x512xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<64x512xf32>
@@ -137,8 +137,8 @@ func.func @tables(%x: tensor<64x512x8xf32>, %t: tensor<512xf32>, %r: tensor<64xf
 // Attention: scores, their row maxima, powers and the product with the values are one group, tiled by
 // head and block of rows.
 // CHECK-LABEL: @attention
-// CHECK-COUNT-4: onnxc.group = [[G:[0-9]+]] : index
-// CHECK: onnxc.group = [[G]] : index, onnxc.tile_sizes = array<i64: 1, 64, 0, 0>
+// CHECK-COUNT-4: group = [[G:[0-9]+]]>
+// CHECK: group = [[G]], tile_sizes = [1, 64, 0, 0]>
 func.func @attention(%q: tensor<4x128x64xf32>, %k: tensor<4x64x256xf32>, %v: tensor<4x256x64xf32>) -> tensor<4x128x64xf32> {
   %z = arith.constant 0.0 : f32
   %low = arith.constant 0xFF800000 : f32
@@ -176,4 +176,25 @@ func.func @attention(%q: tensor<4x128x64xf32>, %k: tensor<4x64x256xf32>, %v: ten
     linalg.yield %u : f32
   } -> tensor<4x128x64xf32>
   return %y : tensor<4x128x64xf32>
+}
+
+// A strategy that is there is followed; the group is chosen, and gets a number that is free.
+// CHECK-LABEL: @given
+// CHECK: linalg.fill {cg.lowering_config = #cg.lowering_config<group = 7>}
+// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 7, tile_sizes = [16, 32, 0], lanes = 8>}
+// CHECK: linalg.fill {cg.lowering_config = #cg.lowering_config<group = 8>}
+// CHECK: linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 8, tile_sizes = [10, 0, 0]>}
+// CHECK: linalg.matmul{{ +}}ins
+func.func @given(%a: tensor<96x64xf32>, %b: tensor<64x512xf32>) -> (tensor<96x512xf32>, tensor<96x512xf32>, tensor<96x512xf32>) {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<96x512xf32>
+  %f = linalg.fill {cg.lowering_config = #cg.lowering_config<group = 7>} ins(%z : f32) outs(%e : tensor<96x512xf32>) -> tensor<96x512xf32>
+  %p = linalg.matmul {cg.lowering_config = #cg.lowering_config<group = 7, tile_sizes = [16, 32, 0], lanes = 8>}
+      ins(%a, %b : tensor<96x64xf32>, tensor<64x512xf32>) outs(%f : tensor<96x512xf32>) -> tensor<96x512xf32>
+  %g = linalg.fill ins(%z : f32) outs(%e : tensor<96x512xf32>) -> tensor<96x512xf32>
+  %q = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [10, 0, 0]>}
+      ins(%a, %b : tensor<96x64xf32>, tensor<64x512xf32>) outs(%g : tensor<96x512xf32>) -> tensor<96x512xf32>
+  %r = linalg.matmul {cg.lowering_config = #cg.lowering_config<tile_sizes = [0, 0, 0]>}
+      ins(%a, %b : tensor<96x64xf32>, tensor<64x512xf32>) outs(%e : tensor<96x512xf32>) -> tensor<96x512xf32>
+  return %p, %q, %r : tensor<96x512xf32>, tensor<96x512xf32>, tensor<96x512xf32>
 }

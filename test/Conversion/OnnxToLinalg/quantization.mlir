@@ -1,12 +1,16 @@
 // RUN: onnx-mlir-opt --convert-onnx-to-linalg %s | FileCheck %s
 
-// Half to even, zero point, saturation to the type's range.
+// Saturation to the type's range less the zero point, half to even, zero point.
 // CHECK-DAG: #[[AXIS:.*]] = affine_map<(d0, d1) -> (d1)>
 // CHECK-LABEL: func.func @quantizePerAxis
 // CHECK: indexing_maps = [#{{.*}}, #[[AXIS]], #[[AXIS]], #{{.*}}]
+// CHECK: arith.cmpf ogt
+// CHECK: arith.select
+// CHECK: arith.cmpf olt
+// CHECK: arith.select
 // CHECK: math.roundeven
-// CHECK: arith.maxnumf
-// CHECK: arith.minnumf
+// CHECK: arith.fptosi
+// CHECK: arith.addi
 func.func @quantizePerAxis(%x: tensor<2x3xf32>, %s: tensor<3xf32>, %z: tensor<3xui8>) -> tensor<2x3xui8> {
   %0 = onnx.QuantizeLinear(%x, %s, %z) {axis = 1 : i64} : (tensor<2x3xf32>, tensor<3xf32>, tensor<3xui8>) -> tensor<2x3xui8>
   return %0 : tensor<2x3xui8>

@@ -25,6 +25,7 @@ struct VectorTarget {
   unsigned vectorBits = 512;  ///< width of the registers to use
   unsigned numRegisters = 32; ///< vector registers
   ByteProducts byteProducts = ByteProducts::Portable;
+  bool fusedMultiplyAdd = true; ///< has an instruction for x * y + z
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].
@@ -71,6 +72,19 @@ LoopSchedule chooseLoopSchedule(mlir::linalg::LinalgOp op, const VectorTarget &t
 /// Completes the schedule of a product with panels; leaves others as they are.
 void refineProductSchedule(mlir::linalg::LinalgOp op, const VectorTarget &target,
                            LoopSchedule &schedule);
+
+/// Whether vectors can run along a loop of an operation on memrefs: its body works on vectors, and its
+/// results are stored as such, or reduced.
+bool fitsVectors(mlir::linalg::LinalgOp op, unsigned dim);
+
+/// Elements of a vector register for the widest type in the operation's body; 1 where that does not
+/// work on vectors.
+unsigned countLanes(mlir::linalg::LinalgOp op, const VectorTarget &target);
+
+/// The schedule of an operation on memrefs: what its strategy (#cg.lowering_config) says, and for the rest what
+/// is best. Refuses, with a diagnostic, a strategy that cannot be followed.
+mlir::FailureOr<LoopSchedule> decideLoopSchedule(mlir::linalg::LinalgOp op,
+                                                 const VectorTarget &target);
 
 /// Replaces the operation (on memrefs), and what is fused with it, by one loop nest.
 mlir::LogicalResult emitLoops(mlir::RewriterBase &rewriter, mlir::linalg::LinalgOp op,

@@ -11,6 +11,7 @@ using namespace onnxc::cg;
 #include "onnxc/Dialect/Cg/IR/CgDialect.cpp.inc"
 
 void CgDialect::initialize() {
+  registerAttributes();
   addOperations<
 #define GET_OP_LIST
 #include "onnxc/Dialect/Cg/IR/CgOps.cpp.inc"

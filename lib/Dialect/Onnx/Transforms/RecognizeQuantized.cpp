@@ -1,9 +1,8 @@
 // onnx-recognize-quantized: see Passes.td. Quantizers write an operator on integers as
 // DequantizeLinear, the operator on floats, QuantizeLinear; the sums are exact in integers.
-#include "onnxc/Dialect/Onnx/Transforms/Constants.h"
+#include "QuantizedValues.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include <cmath>
 
 namespace onnxc::onnx {
 #define GEN_PASS_DEF_ONNXRECOGNIZEQUANTIZED
@@ -12,126 +11,6 @@ namespace onnxc::onnx {
 using namespace mlir;
 
 namespace {
-
-Type elementOf(Value value) {
-  auto type = dyn_cast<TensorType>(value.getType());
-  return type ? type.getElementType() : Type();
-}
-
-bool isByte(Type type) {
-  auto integer = dyn_cast_or_null<IntegerType>(type);
-  return integer && integer.getWidth() == 8;
-}
-
-/// One number for the whole tensor.
-bool isSingle(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && type.hasStaticShape() && type.getNumElements() == 1;
-}
-
-/// The same shape with another element type.
-Type withElement(Type type, Type element) {
-  return cast<TensorType>(type).clone(element);
-}
-
-/// What a DequantizeLinear reads, or a QuantizeLinear writes.
-struct Parameters {
-  Value scale, zero; // `zero` may be none
-  int64_t axis = 0;
-  Type element;
-
-  bool single() const { return isSingle(scale) && (isNone(zero) || isSingle(zero)); }
-  std::optional<double> knownScale() const { return constantScalar(scale); }
-  std::optional<double> knownZero() const {
-    return isNone(zero) ? std::optional(0.0) : constantScalar(zero);
-  }
-  bool operator==(const Parameters &other) const {
-    if (!single() || !other.single() || element != other.element)
-      return false;
-    if (scale == other.scale && zero == other.zero)
-      return true;
-    auto a = knownScale(), b = other.knownScale();
-    auto za = knownZero(), zb = other.knownZero();
-    return a && b && za && zb && *a == *b && *za == *zb;
-  }
-};
-
-struct Dequantized {
-  Value tensor;
-  Parameters parameters;
-};
-
-std::optional<Dequantized> dequantized(Value value) {
-  auto op = value.getDefiningOp<DequantizeLinearOp>();
-  if (!op || op.getBlockSize() != 0 || !isa<Float32Type>(elementOf(op.getResult())) ||
-      !isa<Float32Type>(elementOf(op.getXScale())))
-    return std::nullopt;
-  return Dequantized{op.getX(),
-                     {op.getXScale(), op.getXZeroPoint(), static_cast<int64_t>(op.getAxis()),
-                      elementOf(op.getX())}};
-}
-
-std::optional<Parameters> quantized(QuantizeLinearOp op) {
-  if (op.getBlockSize() != 0 || !isa<Float32Type>(elementOf(op.getX())) ||
-      !isa<Float32Type>(elementOf(op.getYScale())))
-    return std::nullopt;
-  Parameters p{op.getYScale(), op.getYZeroPoint(), static_cast<int64_t>(op.getAxis()),
-               elementOf(op.getResult())};
-  return isByte(p.element) && p.single() ? std::optional(p) : std::nullopt;
-}
-
-/// An activation: bytes with one scale.
-std::optional<Dequantized> activation(Value value) {
-  auto d = dequantized(value);
-  return d && isByte(d->parameters.element) && d->parameters.single() ? d : std::nullopt;
-}
-
-/// Weights: bytes with one scale, or one for each index of `axis`.
-std::optional<Dequantized> weights(Value value, int64_t axis) {
-  auto d = dequantized(value);
-  auto type = d ? dyn_cast<RankedTensorType>(d->tensor.getType()) : RankedTensorType();
-  if (!type || !isByte(d->parameters.element) || !constantValue(d->tensor))
-    return std::nullopt;
-  int64_t given = d->parameters.axis < 0 ? d->parameters.axis + type.getRank() : d->parameters.axis;
-  auto scale = dyn_cast<RankedTensorType>(d->parameters.scale.getType());
-  if (!d->parameters.single() && (given != axis || !scale || scale.getRank() != 1))
-    return std::nullopt;
-  return d;
-}
-
-/// The zero point as an operand that must be there.
-Value zeroPoint(PatternRewriter &b, Location loc, const Parameters &p) {
-  if (!isNone(p.zero))
-    return p.zero;
-  auto type = cast<RankedTensorType>(p.scale.getType());
-  return createConstant(b, loc, HostTensor::zeros(p.element, type.getShape()));
-}
-
-/// The integers of a bias whose scale is the product's own; null if it is another one.
-Value integerBias(Value bias, const Parameters &x, const Parameters &w) {
-  auto d = dequantized(bias);
-  auto integer = d ? dyn_cast<IntegerType>(d->parameters.element) : IntegerType();
-  auto xs = x.knownScale();
-  auto ws = constantTensor(w.scale);
-  auto bs = d ? constantTensor(d->parameters.scale) : std::nullopt;
-  if (!integer || integer.getWidth() != 32 || !xs || !ws || !bs)
-    return {};
-  if (!isNone(d->parameters.zero)) {
-    auto zeros = constantInts(d->parameters.zero);
-    if (!zeros || llvm::any_of(*zeros, [](int64_t v) { return v != 0; }))
-      return {};
-  }
-  SmallVector<double> wanted = ws->floats(), given = bs->floats();
-  size_t count = std::max(wanted.size(), given.size());
-  if ((wanted.size() != 1 && wanted.size() != count) || (given.size() != 1 && given.size() != count))
-    return {};
-  for (size_t i = 0; i < count; ++i) {
-    double product = *xs * wanted[wanted.size() == 1 ? 0 : i];
-    if (std::fabs(given[given.size() == 1 ? 0 : i] - product) > 1e-4 * std::fabs(product))
-      return {};
-  }
-  return d->tensor;
-}
 
 /// DequantizeLinear, Conv, QuantizeLinear -> QLinearConv.
 struct ConvPattern : OpRewritePattern<QuantizeLinearOp> {
@@ -181,49 +60,6 @@ struct MatMulPattern : OpRewritePattern<QuantizeLinearOp> {
     return success();
   }
 };
-
-/// DequantizeLinear, MatMul with constant weights -> MatMulInteger, Cast, Mul.
-struct FloatMatMulPattern : OpRewritePattern<MatMulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &b) const override {
-    if (llvm::any_of(op->getUsers(), [](Operation *user) { return isa<QuantizeLinearOp>(user); }))
-      return failure();
-    auto lhs = activation(op.getA());
-    auto rhs = weights(op.getB(), 1);
-    auto rhsType = dyn_cast<RankedTensorType>(op.getB().getType());
-    if (!lhs || !rhs || !rhsType || rhsType.getRank() != 2)
-      return failure();
-    Location loc = op.getLoc();
-    Type type = op.getResult().getType(), f32 = b.getF32Type();
-    Value sum = MatMulIntegerOp::create(
-        b, loc, TypeRange{withElement(type, b.getI32Type())},
-        ValueRange{lhs->tensor, rhs->tensor, zeroPoint(b, loc, lhs->parameters),
-                   zeroPoint(b, loc, rhs->parameters)});
-    NamedAttribute to = b.getNamedAttr("to", b.getI64IntegerAttr(1));
-    Value real = CastOp::create(b, loc, TypeRange{withElement(type, f32)}, ValueRange{sum},
-                                ArrayRef<NamedAttribute>(to));
-    Value scale = MulOp::create(b, loc, TypeRange{rhs->parameters.scale.getType()},
-                                ValueRange{rhs->parameters.scale, scalar(b, loc, lhs->parameters)});
-    b.replaceOp(op, MulOp::create(b, loc, TypeRange{type}, ValueRange{real, scale}));
-    return success();
-  }
-
-  /// One-element scales of any rank broadcast; a 0-d one does not change a result's rank.
-  static Value scalar(PatternRewriter &b, Location loc, const Parameters &p) {
-    auto type = cast<RankedTensorType>(p.scale.getType());
-    if (type.getRank() == 0)
-      return p.scale;
-    Value shape = createConstant(b, loc, HostTensor::zeros(b.getI64Type(), {0}));
-    return ReshapeOp::create(b, loc, TypeRange{RankedTensorType::get({}, type.getElementType())},
-                             ValueRange{p.scale, shape});
-  }
-};
-
-CustomOp createMicrosoft(PatternRewriter &b, Location loc, StringRef name, Type type,
-                         ValueRange operands, ArrayRef<NamedAttribute> attrs) {
-  return CustomOp::create(b, loc, TypeRange{type}, b.getStringAttr("com.microsoft"),
-                          b.getStringAttr(name), b.getDictionaryAttr(attrs), operands);
-}
 
 /// DequantizeLinear, Gemm, QuantizeLinear -> QGemm.
 struct GemmPattern : OpRewritePattern<QuantizeLinearOp> {
@@ -379,12 +215,15 @@ void makeUnsigned(QuantizeLinearOp op) {
 struct OnnxRecognizeQuantized : impl::OnnxRecognizeQuantizedBase<OnnxRecognizeQuantized> {
   void runOnOperation() override {
     getOperation().walk([](QuantizeLinearOp op) { makeUnsigned(op); });
-    RewritePatternSet patterns(&getContext());
-    patterns.add<ConvPattern, MatMulPattern, FloatMatMulPattern, GemmPattern,
-                 GlobalAveragePoolPattern, BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern,
-                 ClampPattern>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+    // Those whose sums are scaled in floats come after what is all in integers.
+    RewritePatternSet patterns(&getContext()), scaled(&getContext()), floats(&getContext());
+    patterns.add<ConvPattern, MatMulPattern, GemmPattern, GlobalAveragePoolPattern,
+                 BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern, ClampPattern>(
+        &getContext());
+    populateScaledProductPatterns(scaled, floats);
+    for (RewritePatternSet *set : {&patterns, &scaled, &floats})
+      if (failed(applyPatternsGreedily(getOperation(), std::move(*set))))
+        return signalPassFailure();
   }
 };
 

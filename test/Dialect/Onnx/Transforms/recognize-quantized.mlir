@@ -58,11 +58,13 @@ func.func @products(%x: tensor<?x4xui8>) -> (tensor<?x2xui8>, tensor<?x2xf32>, t
 
 // -----
 
-// A bias of another scale would have to be rounded; a clip at 6 cuts off what could be stored.
-// CHECK-LABEL: @kept
-// CHECK: onnx.Gemm
+// A bias of another scale is added in floats; a clip at 6 cuts off what could be stored.
+// CHECK-LABEL: @floats
+// CHECK: %[[P:.*]] = onnx.Custom "com.microsoft" : "QGemm"(%arg0, {{.*}}, tensor<i8>, none, none, none)
+// CHECK: %[[B:.*]] = onnx.Add(%[[P]], %arg1)
+// CHECK: onnx.QuantizeLinear(%[[B]]
 // CHECK: onnx.Clip
-func.func @kept(%x: tensor<?x4xui8>, %b: tensor<2xf32>, %v: tensor<8xf32>) -> (tensor<?x2xui8>, tensor<8xui8>) {
+func.func @floats(%x: tensor<?x4xui8>, %b: tensor<2xf32>, %v: tensor<8xf32>) -> (tensor<?x2xui8>, tensor<8xui8>) {
   %s = onnx.Constant dense<0.5> : tensor<f32>
   %z = onnx.Constant dense<0> : tensor<ui8>
   %w = onnx.Constant dense<[[1, 2], [3, 4], [5, 6], [7, 8]]> : tensor<4x2xi8>
@@ -76,4 +78,42 @@ func.func @kept(%x: tensor<?x4xui8>, %b: tensor<2xf32>, %v: tensor<8xf32>) -> (t
   %4 = onnx.Clip(%v, %low, %high) : (tensor<8xf32>, tensor<f32>, tensor<f32>) -> tensor<8xf32>
   %5 = onnx.QuantizeLinear(%4, %s, %z) : (tensor<8xf32>, tensor<f32>, tensor<ui8>) -> tensor<8xui8>
   return %3, %5 : tensor<?x2xui8>, tensor<8xui8>
+}
+
+// -----
+
+// Convolutions whose bias does not have the scale of the products, and whose result stays a float.
+// CHECK-LABEL: @scaled
+// CHECK-DAG: %[[QF:.*]] = onnx.Constant dense<{{\[\[\[}}2.000000e-01{{\]\], \[\[}}8.000000e-01]]]> : tensor<2x1x1xf32>
+// CHECK-DAG: %[[F:.*]] = onnx.Constant dense<{{\[\[\[}}5.000000e-02{{\]\], \[\[}}2.000000e-01]]]> : tensor<2x1x1xf32>
+// CHECK-DAG: %[[QB:.*]] = onnx.Constant dense<{{\[\[\[}}1.400000e+00{{\]\], \[\[}}2.800000e+00]]]> : tensor<2x1x1xf32>
+// CHECK-DAG: %[[ONE:.*]] = onnx.Constant dense<1.0{{.*}}> : tensor<f32>
+// CHECK: onnx.ConvInteger(%arg0
+// CHECK: onnx.Cast
+// CHECK: %[[M:.*]] = onnx.Mul(%{{.*}}, %[[QF]])
+// CHECK: %[[A:.*]] = onnx.Add(%[[M]], %[[QB]])
+// CHECK: onnx.QuantizeLinear(%[[A]], %[[ONE]],
+// CHECK: onnx.ConvInteger(%arg0
+// CHECK: onnx.Cast
+// CHECK: %[[R:.*]] = onnx.Mul(%{{.*}}, %[[F]])
+// CHECK: return %{{.*}}, %[[R]]
+func.func @scaled(%x: tensor<1x3x8x8xui8>) -> (tensor<1x2x6x6xui8>, tensor<1x2x6x6xf32>) {
+  %none = onnx.None
+  %xs = onnx.Constant dense<0.5> : tensor<f32>
+  %xz = onnx.Constant dense<3> : tensor<ui8>
+  %w = onnx.Constant dense<1> : tensor<2x3x3x3xi8>
+  %ws = onnx.Constant dense<[0.1, 0.4]> : tensor<2xf32>
+  %wz = onnx.Constant dense<0> : tensor<2xi8>
+  %b = onnx.Constant dense<7> : tensor<2xi32>
+  %bs = onnx.Constant dense<[0.05, 0.1]> : tensor<2xf32>
+  %bz = onnx.Constant dense<0> : tensor<2xi32>
+  %ys = onnx.Constant dense<0.25> : tensor<f32>
+  %yz = onnx.Constant dense<128> : tensor<ui8>
+  %0 = onnx.DequantizeLinear(%x, %xs, %xz) : (tensor<1x3x8x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x3x8x8xf32>
+  %1 = onnx.DequantizeLinear(%w, %ws, %wz) {axis = 0 : i64} : (tensor<2x3x3x3xi8>, tensor<2xf32>, tensor<2xi8>) -> tensor<2x3x3x3xf32>
+  %2 = onnx.DequantizeLinear(%b, %bs, %bz) {axis = 0 : i64} : (tensor<2xi32>, tensor<2xf32>, tensor<2xi32>) -> tensor<2xf32>
+  %3 = onnx.Conv(%0, %1, %2) : (tensor<1x3x8x8xf32>, tensor<2x3x3x3xf32>, tensor<2xf32>) -> tensor<1x2x6x6xf32>
+  %4 = onnx.QuantizeLinear(%3, %ys, %yz) : (tensor<1x2x6x6xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x2x6x6xui8>
+  %5 = onnx.Conv(%0, %1, %none) : (tensor<1x3x8x8xf32>, tensor<2x3x3x3xf32>, none) -> tensor<1x2x6x6xf32>
+  return %4, %5 : tensor<1x2x6x6xui8>, tensor<1x2x6x6xf32>
 }

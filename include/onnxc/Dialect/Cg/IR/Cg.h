@@ -12,6 +12,9 @@
 
 #include "onnxc/Dialect/Cg/IR/CgDialect.h.inc"
 
+#define GET_ATTRDEF_CLASSES
+#include "onnxc/Dialect/Cg/IR/CgAttrs.h.inc"
+
 #define GET_OP_CLASSES
 #include "onnxc/Dialect/Cg/IR/CgOps.h.inc"
 

@@ -10,7 +10,10 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Cg_Dialect : Dialect {
   let name = "cg";
   let cppNamespace = "::onnxc::cg";
-  let summary = "Operations of the code generator that linalg cannot say";
+  let summary = "Operations of the code generator that linalg cannot say, and strategies of those that it can";
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let extraClassDeclaration = "void registerAttributes();";
 }
 
 class Cg_Op<string mnemonic, list<Trait> traits = []> : Op<Cg_Dialect, mnemonic, traits>;

@@ -81,9 +81,10 @@ def OnnxRecognizeQuantized : Pass<"onnx-recognize-quantized", "::mlir::func::Fun
   let summary = "Find operators on integers between DequantizeLinear and QuantizeLinear";
   let description = [{
     DequantizeLinear, Conv, QuantizeLinear becomes QLinearConv; MatMul, Gemm and GlobalAveragePool
-    likewise. A MatMul that is not quantized again becomes MatMulInteger with a factor. What only
+    likewise. Where the result is not quantized again, or the bias does not have the scale of the
+    products, it becomes ConvInteger, MatMulInteger or QGemm with a factor and a bias in floats. What only
     moves elements (Reshape, MaxPool, ...) moves integers. Relu and Clip go where saturation does
-    the same. Sums of products are then exact, and a bias must have the scale of the products that it is added to.
+    the same. Sums of products are then exact.
     Signed activations become unsigned ones first, with a zero point moved by 128.
   }];
   let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
