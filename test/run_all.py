@@ -97,6 +97,10 @@ def suites(build, jobs):
             [python, str(HERE / "models" / "run.py"), "--build", str(build), "--max-mb", "50"],
             ownTotals,
         ),
+        "targets": (
+            [python, str(HERE / "targets" / "run.py"), "--build", str(build), f"-j{jobs}"],
+            ownTotals,
+        ),
         "backend": backend(),
         "backend-dynamic": backend("--variant", "dynamic"),
         "backend-constant": backend("--variant", "constant"),

@@ -4,6 +4,7 @@
 #include "Check.h"
 #include "Metadata.h"
 #include "Model.h"
+#include "OutputMemory.h"
 #include "Profile.h"
 #include "ThreadChoice.h"
 #include "Types.h"
@@ -24,6 +25,7 @@ constexpr int64_t kWakeAboveNs = 30000;
 /// The memory given to the outputs of a run while it is under way.
 struct RunState {
   std::vector<std::shared_ptr<void>> allocated;
+  size_t bytes = 0;
 };
 
 /// What the regions of the run on this thread may do, and the work, in nanoseconds, that they had for the pool.
@@ -55,6 +57,7 @@ struct Session::Impl {
   std::unordered_map<std::string_view, size_t> inputIndex, outputIndex;
   onnxc_host host{};
   std::optional<Profile> profile;
+  OutputMemory outputMemory;
   // The work, in nanoseconds, that the last run had for the pool: it tells whether to wake the
   // pool's workers ahead of the first region.
   std::atomic<int64_t> workBefore{0};
@@ -125,7 +128,7 @@ struct Session::Impl {
   }
 
   /// Called from C, so nothing may be thrown; null means out of memory.
-  static void *allocateOutput(void *, void *runUser, int32_t index, const DLTensor *desc) {
+  static void *allocateOutput(void *user, void *runUser, int32_t index, const DLTensor *desc) {
     auto *state = static_cast<RunState *>(runUser);
     int64_t count;
     size_t size = (desc->dtype.bits * desc->dtype.lanes + 7) / 8;
@@ -133,7 +136,8 @@ struct Session::Impl {
       return nullptr;
     try {
       std::shared_ptr<void> &memory = state->allocated[index];
-      memory = allocateAligned(static_cast<size_t>(count) * size);
+      memory = static_cast<Impl *>(user)->outputMemory.allocate(static_cast<size_t>(count) * size);
+      state->bytes += static_cast<size_t>(count) * size;
       return memory.get();
     } catch (...) {
       return nullptr;
@@ -222,6 +226,8 @@ struct Session::Impl {
       const char *why = model->last_error(lease.instance);
       throw Error(errorCodeOf(status), why && *why ? why : "the run failed");
     }
+    if (state.bytes)
+      outputMemory.noteRun(state.bytes);
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].isNone())
         continue;
