@@ -212,7 +212,9 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
            "Instructions for products of bytes", [{::llvm::cl::values(
              clEnumValN(ByteProducts::Portable, "portable", "32-bit lanes"),
              clEnumValN(ByteProducts::Pairs, "pairs", "x86's vpmaddwd"),
-             clEnumValN(ByteProducts::Quads, "quads", "x86's vpdpbusd"))}]>,
+             clEnumValN(ByteProducts::Quads, "quads", "x86's vpdpbusd"),
+             clEnumValN(ByteProducts::SignedDots, "signed-dots", "AArch64's sdot"),
+             clEnumValN(ByteProducts::MixedDots, "mixed-dots", "AArch64's usdot"))}]>,
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",
