@@ -7,7 +7,7 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-constexpr int64_t kMaxPanels = 4, kMaxRows = 252;
+constexpr int64_t kMaxPanels = 4, kMaxRows = 252, kMinRows = 14;
 /// Fewer products than this in a tile cost more to hand out than they gain.
 constexpr int64_t kMinTileWork = 1 << 20;
 
@@ -38,10 +38,11 @@ bool isContraction(linalg::LinalgOp op) {
 
 bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
                       ArrayRef<bool> tileable, SmallVectorImpl<int64_t> &tiles) {
-  if (product.getNumReductionLoops() != 1)
-    return false;
   SmallVector<unsigned> reductions;
   product.getReductionDims(reductions);
+  // Panels for dot products have words of a sum beside each column: a second, innermost reduction.
+  if (reductions.empty() || reductions.size() > 2)
+    return false;
   SmallVector<int64_t> ranges = product.getStaticLoopRanges();
   SmallVector<AffineMap> maps = product.getIndexingMapsArray();
   AffineMap out = maps.back();
@@ -50,10 +51,12 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   unsigned column = out.getDimPosition(out.getNumResults() - 1),
            panel = out.getDimPosition(out.getNumResults() - 2), depth = reductions[0];
   MLIRContext *context = product.getContext();
-  AffineMap panels = AffineMap::get(maps[0].getNumDims(), 0,
-                                    {getAffineDimExpr(panel, context), getAffineDimExpr(depth, context),
-                                     getAffineDimExpr(column, context)},
-                                    context);
+  SmallVector<AffineExpr> panelExprs{getAffineDimExpr(panel, context),
+                                     getAffineDimExpr(depth, context),
+                                     getAffineDimExpr(column, context)};
+  if (reductions.size() == 2)
+    panelExprs.push_back(getAffineDimExpr(reductions[1], context));
+  AffineMap panels = AffineMap::get(maps[0].getNumDims(), 0, panelExprs, context);
   if (!llvm::is_contained(ArrayRef(maps).drop_back(), panels) ||
       ShapedType::isDynamic(ranges[depth]) || ShapedType::isDynamic(ranges[panel]) ||
       ShapedType::isDynamic(ranges[column]))
@@ -69,8 +72,10 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
       continue;
     int64_t size = sizes[dim];
     bool dynamic = ShapedType::isDynamic(size);
-    int64_t tile = dynamic || size <= room ? std::min(dynamic ? room : size, room)
-                                           : llvm::divideCeil(size, llvm::divideCeil(size, room));
+    int64_t tile = size <= room ? size : llvm::divideCeil(size, llvm::divideCeil(size, room));
+    // Where rows are enough, what is unknown (the number of images) may be one.
+    if (dynamic)
+      tile = rows >= kMinRows ? 1 : room;
     tiles[dim] = std::max<int64_t>(1, tile);
     if (!dynamic)
       rowTiles *= llvm::divideCeil(size, tiles[dim]);
@@ -91,6 +96,10 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   int64_t work = rows * ranges[depth] * ranges[column];
   while (best < count && work * best < kMinTileWork)
     ++best;
+  // Few tiles are shared evenly.
+  int64_t panelTiles = llvm::divideCeil(count, best);
+  if (rowTiles * panelTiles < 8 && panelTiles > 1 && rowTiles * panelTiles % 2 != 0)
+    best = llvm::divideCeil(count, panelTiles + 1);
   tiles[rootPanel] = best;
   return true;
 }

@@ -27,6 +27,7 @@ struct VectorTarget {
   unsigned vectorBits = 512;  ///< width of the registers to use
   unsigned numRegisters = 32; ///< vector registers
   ByteProducts byteProducts = ByteProducts::Portable;
+  bool bfloatDots = false; ///< x86: sums of two products of bfloat16 (vdpbf16ps)
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].
