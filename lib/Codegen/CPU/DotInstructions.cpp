@@ -92,9 +92,12 @@ SmallVector<Value> DotInstructions::splitWeights(Value loaded, int64_t lanes) {
 
 Value DotInstructions::multiplyAdd(Value sum, Value part, Value column, int64_t lanes) {
   if (!bytes) {
-    if (!takesWords())
-      return vector::FMAOp::create(b, loc, vector::BroadcastOp::create(b, loc, sum.getType(), part),
-                                   column, sum);
+    if (!takesWords()) {
+      Value x = vector::BroadcastOp::create(b, loc, sum.getType(), part);
+      if (target.fusedMultiplyAdd)
+        return vector::FMAOp::create(b, loc, x, column, sum);
+      return arith::AddFOp::create(b, loc, sum, arith::MulFOp::create(b, loc, x, column));
+    }
     Value words =
         vector::BroadcastOp::create(b, loc, VectorType::get(lanes, b.getI32Type()), part);
     return callDot(sum, vector::BitCastOp::create(b, loc, column.getType(), words), column, lanes);

@@ -27,7 +27,7 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
 
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    VectorTarget target{vectorBits, numRegisters, byteProducts, bfloatDots};
+    VectorTarget target{vectorBits, numRegisters, byteProducts, fusedMultiplyAdd, bfloatDots};
     std::vector<Nest> nests;
     WalkResult walked = getOperation().walk([&](linalg::LinalgOp op) {
       if (!op.hasPureBufferSemantics()) {

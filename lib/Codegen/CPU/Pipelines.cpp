@@ -79,6 +79,7 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
   loops.byteProducts = options.vectors.byteProducts;
+  loops.fusedMultiplyAdd = options.vectors.fusedMultiplyAdd;
   loops.bfloatDots = options.vectors.bfloatDots;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
   pm.addPass(createCanonicalizerPass());
@@ -98,8 +99,11 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createPartitionPass(partition));
   OpPassManager &part = pm.nest<ModuleOp>();
   part.addPass(createCanonicalizerPass());
+  part.addPass(createDivideByConstantsPass());
   part.addPass(createRoundToIntegerPass());
-  part.addPass(createApproximateMathPass());
+  ApproximateMathPassOptions functions;
+  functions.fused = options.vectors.fusedMultiplyAdd;
+  part.addPass(createApproximateMathPass(functions));
   part.addPass(createLoopInvariantCodeMotionPass());
   // 2. Down to LLVM.
   part.addPass(createConvertVectorToSCFPass());

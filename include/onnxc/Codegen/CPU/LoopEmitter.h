@@ -27,6 +27,7 @@ struct VectorTarget {
   unsigned vectorBits = 512;  ///< width of the registers to use
   unsigned numRegisters = 32; ///< vector registers
   ByteProducts byteProducts = ByteProducts::Portable;
+  bool fusedMultiplyAdd = true; ///< has an instruction for x * y + z
   bool bfloatDots = false; ///< x86: sums of two products of bfloat16 (vdpbf16ps)
 };
 
