@@ -4,6 +4,8 @@ suite (cases.txt) and some small real models for every target of remote.py. What
 
   run.py                      all targets
   run.py aarch64 x86-64-v2    some
+
+One more test runs a model with the code of several CPUs on each of them (choice).
 """
 
 import argparse
@@ -11,7 +13,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import numpy as np
+import onnx.parser
 
 HERE = Path(__file__).resolve().parent
 
@@ -19,6 +25,47 @@ import remote  # noqa: E402
 
 # Convolutions and pools, a recurrent network in a loop, 8-bit products, trees, strings and maps.
 MODELS = ["mnist_cntk", "silero_vad_v6_fw", "tashkeel_rawi_int8", "ml_xgb_reg", "ml_titanic_lr_strings_zipmap"]
+
+# A sum whose last bit is lost where a product is rounded before it is added.
+FUSED = """<ir_version: 10, opset_import: ["": 21]>
+fused (float[1, 2] x, float[2, 16] w) => (float[1, 16] y) { y = MatMul(x, w) }"""
+LEVELS = "x86-64-v2,x86-64-v3,x86-64-v4"
+ARM = "generic,neoverse-n1"
+# Emulator's CPU, and the smallest of the results; None: it must refuse to run the model.
+CHOICES = [
+    ("x86-64-v2", LEVELS, "Conroe", None),
+    ("x86-64-v2", LEVELS, "Nehalem", 0.0),
+    ("x86-64-v2", LEVELS, "Haswell", 2.0**-24),
+    ("aarch64", ARM, "cortex-a53", 2.0**-24),
+    ("aarch64", ARM, "neoverse-n1", 2.0**-24),
+    ("aarch64", "neoverse-n1", "cortex-a53", None),
+]
+
+
+def checkChoice(build, name, march, cpu, expected):
+    """What is wrong, or None."""
+    import onnxc
+
+    target = remote.TARGETS[name]
+    emulator = [*target.emulator[:2], cpu, *target.emulator[3:]]
+    target = remote.Target(f"{name} on {cpu}", target.options | {"march": march}, emulator, target.server)
+    small = np.float32(2.0**-12)
+    feed = {
+        "x": np.array([[-1, 1 + small]], np.float32),
+        "w": np.repeat(np.array([[1 + 2 * small], [1 + small]], np.float32), 16, axis=1),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "model.so"
+        onnxc.compile(onnx.parser.parse_model(FUSED), str(library), **target.options)
+        try:
+            (result,) = remote.RemoteSession(library, target, build).run(None, feed)
+        except RuntimeError as error:
+            if expected is None and "this CPU" in str(error) and "lacks" in str(error):
+                return None
+            return str(error)
+    if expected is None:
+        return f"ran on {cpu}, which lacks what it needs"
+    return None if (result == expected).all() else f"on {cpu}: {result.min()}, want {expected}"
 
 
 def main():
@@ -36,6 +83,7 @@ def main():
     package = build / "python"
     environment = dict(os.environ)
     if package.is_dir():
+        sys.path.insert(0, str(package))
         environment["PYTHONPATH"] = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])
     totals = [0, 0, 0]
     for name in args.targets or remote.TARGETS:
@@ -59,6 +107,13 @@ def main():
             for line in lines if found else [*lines, last]:
                 print(f"{name:16}{line}", flush=True)
             totals = [a + b for a, b in zip(totals, counts, strict=True)]
+    for name, march, cpu, expected in CHOICES:
+        if (args.targets and name not in args.targets) or remote.TARGETS[name].missing(build):
+            continue
+        wrong = checkChoice(build, name, march, cpu, expected)
+        totals[1 if wrong else 0] += 1
+        if wrong:
+            print(f"{name:16}FAIL choice among {march}: {wrong}", flush=True)
     print("{} passed, {} failed, {} skipped".format(*totals))
     return 1 if totals[1] else 0
 

@@ -24,9 +24,7 @@ int64_t DotInstructions::mostRows(int64_t count) const {
   constexpr int64_t most = 14;
   int64_t registers = target.numRegisters;
   // Beside the sums: the columns, where they are split a part of each, and what is multiplied with them.
-  bool portable = bytes && target.byteProducts == ByteProducts::Portable;
-  int64_t rows = portable ? (registers - 1 - 2 * count) / (count + 1)
-                          : (registers - 2 - (takesWords() ? 1 : 2) * count) / count;
+  int64_t rows = (registers - 2 - (takesWords() ? 1 : 2) * count) / count;
   return std::clamp<int64_t>(rows, 1, most);
 }
 
@@ -39,14 +37,6 @@ Value DotInstructions::constant(Type type, int64_t value) {
 
 SmallVector<Value> DotInstructions::splitWord(Value elements) {
   Type i32 = b.getI32Type();
-  if (bytes && target.byteProducts == ByteProducts::Portable) {
-    // In a vector: machines multiply by an element of one.
-    Value wide = arith::ExtUIOp::create(b, loc, VectorType::get(depth(), i32), elements);
-    SmallVector<Value> parts;
-    for (int64_t byte = 0; byte < depth(); ++byte)
-      parts.push_back(vector::ExtractOp::create(b, loc, wide, byte));
-    return parts;
-  }
   Value word = vector::ExtractOp::create(
       b, loc, vector::BitCastOp::create(b, loc, VectorType::get(1, i32), elements), 0);
   if (takesWords())
@@ -58,12 +48,14 @@ SmallVector<Value> DotInstructions::splitWord(Value elements) {
     return {arith::BitcastOp::create(b, loc, b.getF32Type(), low),
             arith::BitcastOp::create(b, loc, b.getF32Type(), high)};
   }
-  // Two words of bytes in 16-bit halves.
-  auto masked = [&](int64_t shift) {
+  auto masked = [&](int64_t shift, int64_t mask) {
     Value moved = arith::ShRUIOp::create(b, loc, word, constant(i32, shift));
-    return arith::AndIOp::create(b, loc, moved, constant(i32, 0x00ff00ff)).getResult();
+    return arith::AndIOp::create(b, loc, moved, constant(i32, mask)).getResult();
   };
-  return {masked(0), masked(8)};
+  // Two words of bytes in 16-bit halves, or each byte as a word.
+  if (target.byteProducts == ByteProducts::Pairs)
+    return {masked(0, 0x00ff00ff), masked(8, 0x00ff00ff)};
+  return {masked(0, 0xff), masked(8, 0xff), masked(16, 0xff), masked(24, 0xff)};
 }
 
 SmallVector<Value> DotInstructions::splitWeights(Value loaded, int64_t lanes) {

@@ -76,7 +76,9 @@ FailureOr<TargetSpec> resolveTarget(Location loc, StringRef target, StringRef ma
   initializeTargets();
   TargetSpec spec;
   llvm::Triple host(llvm::sys::getDefaultTargetTriple());
-  llvm::Triple triple(target.empty() ? host.str() : llvm::Triple::normalize(target));
+  llvm::Triple triple(target.empty()         ? host.str()
+                      : target.contains('-') ? llvm::Triple::normalize(target)
+                                             : llvm::Triple::normalize((target + "-linux-gnu").str()));
   spec.triple = triple.str();
   std::string error;
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);

@@ -13,7 +13,7 @@
 // PLAIN-NOT: pmaddubsw
 // AVXVNNI: {vex} vpdpbusd {{.*}}%ymm
 // AVX512VNNI: vpdpbusd {{.*}}%zmm
-// NEON: mla {{.*}}.4s, {{.*}}.s[
+// NEON: mla {{.*}}.4s, {{.*}}.4s
 // NEON-NOT: dot
 // SDOT: sdot {{.*}}.4s, {{.*}}.16b
 // USDOT: usdot {{.*}}.4s, {{.*}}.16b

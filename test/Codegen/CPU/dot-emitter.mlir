@@ -20,7 +20,7 @@
 // The sums of the weights, 128 times, are where the sums of all rows start.
 // SIGNED: scf.for {{.*}} -> (vector<4xi32>
 // SIGNED: %[[ONES:.*]] = arith.constant dense<1> : vector<16xi8>
-// SIGNED: llvm.call_intrinsic "llvm.aarch64.neon.sdot.v4i32.v16i8"({{.*}}, %[[ONES]])
+// SIGNED-NEXT: {{.*}}llvm.call_intrinsic "llvm.aarch64.neon.sdot.v4i32.v16i8"({{.*}}, %[[ONES]])
 // SIGNED: arith.shli
 // SIGNED: scf.for {{.*}} -> (vector<4xi32>
 // SIGNED: arith.xori {{.*}} : vector<16xi8>

@@ -21,7 +21,7 @@ enum class CodeFormat { LLVMIR, Assembly, Object };
 /// Makes LLVM's back ends known; from then on it does nothing.
 void initializeTargets();
 
-/// Resolves `--target` (a triple or a prefix such as aarch64-linux-gnu; "" for this machine) and
+/// Resolves `--target` (a triple such as aarch64-linux-gnu, or an architecture; "" for this machine) and
 /// `--march` ("native", an x86-64 level, or a CPU name). Reports what is unknown at `loc`.
 mlir::FailureOr<TargetSpec> resolveTarget(mlir::Location loc, llvm::StringRef target,
                                           llvm::StringRef march);
