@@ -282,14 +282,28 @@ def ExpandReshapesPass : Pass<"onnxc-expand-reshapes"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
 }
 
-def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
-  let summary = "Expands exp, tanh, erf and their kin on f32 into polynomials";
+def DivideByConstantsPass : Pass<"onnxc-divide-by-constants", "::mlir::ModuleOp"> {
+  let summary = "Turns divisions of vectors of f32 by constants into multiplications";
   let description = [{
-    On vectors and scalars; what has no expansion here, f64 in particular, becomes calls of
-    libm. Also expands conversions to and from bfloat16, for which x86 has no instruction before AVX512-BF16.
+    The quotients stay the same to the last bit where the CPU has fused multiply-add; elsewhere they are off by
+    one unit in the last place at most.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def ApproximateMathPass : Pass<"onnxc-approximate-math", "::mlir::ModuleOp"> {
+  let summary = "Expands elementary functions on f32 into polynomials";
+  let description = [{
+    On vectors and scalars, with the errors of docs/numerics.md; what has no expansion here, f64 in particular,
+    becomes calls of libm. Also expands conversions to and from bfloat16, for which x86 has no instruction before
+    AVX512-BF16.
+  }];
+  let options = [
+    Option<"fused", "fused", "bool", "true", "The machine multiplies and adds in one instruction">,
+  ];
   let dependentDialects = ["::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::LLVM::LLVMDialect"];
 }
 
 def RoundToIntegerPass : Pass<"onnxc-round-to-integer", "::mlir::ModuleOp"> {

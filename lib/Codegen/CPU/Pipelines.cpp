@@ -129,8 +129,11 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createPartitionPass(partition));
   OpPassManager &part = pm.nest<ModuleOp>();
   part.addPass(createCanonicalizerPass());
+  part.addPass(createDivideByConstantsPass());
   part.addPass(createRoundToIntegerPass());
-  part.addPass(createApproximateMathPass());
+  ApproximateMathPassOptions functions;
+  functions.fused = options.vectors.fusedMultiplyAdd;
+  part.addPass(createApproximateMathPass(functions));
   part.addPass(createLoopInvariantCodeMotionPass());
   // 2. Down to LLVM.
   part.addPass(createConvertVectorToSCFPass());

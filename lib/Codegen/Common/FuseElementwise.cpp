@@ -4,6 +4,8 @@
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
+
 namespace onnxc {
 #define GEN_PASS_DEF_FUSEELEMENTWISEPASS
 #include "onnxc/Codegen/Passes.h.inc"
@@ -177,6 +179,8 @@ struct FuseElementwise : impl::FuseElementwisePassBase<FuseElementwise> {
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CastOp::getCanonicalizationPatterns(patterns, context);
+    // Sizes are asked of the operands: a result of which only a size is wanted has one user less.
+    memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
     context->getLoadedDialect<linalg::LinalgDialect>()->getCanonicalizationPatterns(patterns);
     return applyPatternsGreedily(getOperation(), std::move(patterns));
   }

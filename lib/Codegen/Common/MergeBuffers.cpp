@@ -189,6 +189,18 @@ void retype(IRRewriter &rewriter, Value from, Value to) {
   }
 }
 
+/// Elements that lie next to each other in a buffer that is whole would not in one of this type.
+bool tearsVectors(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return true;
+  for (auto [size, stride] : llvm::zip(llvm::reverse(type.getShape()), llvm::reverse(strides)))
+    if (size != 1)
+      return stride != 1;
+  return false;
+}
+
 // ---- merging ----
 
 class Merger {
@@ -357,6 +369,14 @@ private:
     return true;
   }
 
+  /// Whether loops of vectors work on the part; otherwise it is copied and filled only.
+  bool isComputed() {
+    auto accesses = collectAccesses(part);
+    return !accesses || llvm::any_of(*accesses, [](const Access &access) {
+      return !isa<memref::CopyOp, linalg::FillOp, memref::LoadOp, memref::StoreOp>(access.user);
+    });
+  }
+
   // ---- moving what the target is made of to the place where the part is made ----
 
   bool canHoist(Value value) {
@@ -429,7 +449,8 @@ private:
       }
       types.push_back(next);
     }
-    if (!canHoist(needed) || !canRetype(part.getResult(), next) || (fill && !canShrinkFill()))
+    if (!canHoist(needed) || !canRetype(part.getResult(), next) || (fill && !canShrinkFill()) ||
+        (tearsVectors(next) && isComputed()))
       return false;
 
     hoist(needed);

@@ -191,8 +191,8 @@ VectorTarget describeVectors(const TargetSpec &target) {
   if (has("+avx512f,+avx512vl,+avx512bw"))
     return {512, 32, has("+avx512vnni") ? ByteProducts::Quads : ByteProducts::Pairs};
   if (has("+avx2"))
-    return {256, 16, has("+avxvnni") ? ByteProducts::Quads : ByteProducts::Pairs};
-  return {128, 16, ByteProducts::Pairs};
+    return {256, 16, has("+avxvnni") ? ByteProducts::Quads : ByteProducts::Pairs, has("+fma")};
+  return {128, 16, ByteProducts::Pairs, has("+fma")};
 }
 
 SmallVector<CpuFeature> requiredFeatures(const TargetSpec &target) {

@@ -123,3 +123,32 @@ func.func @twoProducts(%x: tensor<4x3xf32>, %w: tensor<3x8xf32>, %v: tensor<2x3x
   } -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
 }
+
+// -----
+
+#id = affine_map<(i, j) -> (i, j)>
+
+// Of the view of a result only sizes are wanted: the result has one user, and both become one.
+// CHECK-LABEL: @sizesOfViews
+// CHECK-COUNT-1: linalg.generic
+// CHECK-NOT: linalg.generic
+func.func @sizesOfViews(%x: tensor<?x8xf32>, %n: index, %m: index) -> (tensor<?x8xf32>, index) {
+  %c0 = arith.constant 0 : index
+  %d = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %e = tensor.empty(%d) : tensor<?x8xf32>
+  %a = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %s = math.exp %in : f32
+    linalg.yield %s : f32
+  } -> tensor<?x8xf32>
+  %view = tensor.expand_shape %a [[0, 1], [2]] output_shape [%n, %m, 8] : tensor<?x8xf32> into tensor<?x?x8xf32>
+  %size = tensor.dim %view, %c0 : tensor<?x?x8xf32>
+  %b = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %s = math.log %in : f32
+    linalg.yield %s : f32
+  } -> tensor<?x8xf32>
+  return %b, %size : tensor<?x8xf32>, index
+}

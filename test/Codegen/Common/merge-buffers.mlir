@@ -81,3 +81,20 @@ func.func @distributed(%x: memref<64x64x128xf32>, %y: memref<66x66x128xf32>) {
   memref.copy %x, %inner : memref<64x64x128xf32> to memref<64x64x128xf32, strided<[8448, 128, 1], offset: 8576>>
   return
 }
+
+// -----
+
+// A product's columns would be every second element: it keeps its own buffer.
+// CHECK-LABEL: @torn
+// CHECK: %[[PART:.*]] = memref.alloc() : memref<4x8xf32>
+// CHECK: linalg.matmul {{.*}} outs(%[[PART]] : memref<4x8xf32>)
+// CHECK: memref.copy
+func.func @torn(%x: memref<4x3xf32>, %w: memref<3x8xf32>) -> memref<4x8x2xf32> {
+  %part = memref.alloc() : memref<4x8xf32>
+  linalg.matmul ins(%x, %w : memref<4x3xf32>, memref<3x8xf32>) outs(%part : memref<4x8xf32>)
+  %whole = memref.alloc() : memref<4x8x2xf32>
+  %view = memref.expand_shape %part [[0], [1, 2]] output_shape [4, 8, 1] : memref<4x8xf32> into memref<4x8x1xf32>
+  %inner = memref.subview %whole[0, 0, 1] [4, 8, 1] [1, 1, 1] : memref<4x8x2xf32> to memref<4x8x1xf32, strided<[16, 2, 1], offset: 1>>
+  memref.copy %view, %inner : memref<4x8x1xf32> to memref<4x8x1xf32, strided<[16, 2, 1], offset: 1>>
+  return %whole : memref<4x8x2xf32>
+}

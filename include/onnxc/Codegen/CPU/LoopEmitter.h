@@ -25,6 +25,7 @@ struct VectorTarget {
   unsigned vectorBits = 512;  ///< width of the registers to use
   unsigned numRegisters = 32; ///< vector registers
   ByteProducts byteProducts = ByteProducts::Portable;
+  bool fusedMultiplyAdd = true; ///< has an instruction for x * y + z
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].
