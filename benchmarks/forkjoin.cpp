@@ -1,8 +1,6 @@
 // Fork-join of the runtime's pool beside libomp's: the time of an empty region after serial gaps, and the
 // speed-up of regions of a given length, both on two threads.
-//
-//   clang++-22 -O2 -std=c++20 -fopenmp -D_GNU_SOURCE -Iruntime/include benchmarks/forkjoin.cpp \
-//     build/lib/libonnxc_runtime.a -ldl -o forkjoin && ./forkjoin
+// benchmarks/forkjoin.py builds it, runs it and writes its table into docs/performance.md.
 #include "onnxc/runtime/thread_pool.h"
 
 #include <algorithm>

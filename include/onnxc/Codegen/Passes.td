@@ -26,11 +26,23 @@ def PackWeightsPass : Pass<"onnxc-pack-weights", "::mlir::func::FuncOp"> {
   let summary = "Lays out constant matrices as the register tiles read them";
   let description = [{
     The constant right side [K, N] (or [N, K]) of a product becomes panels [N/w, K, w]; the product gets a
-    loop more and its result is a view. Then the innermost loop reads one stream of memory. Widths that do
-    not divide N leave the matrix unpacked (transposed to [K, N]).
+    loop more and its result is a view. Then the innermost loop reads one stream of memory. Where no width
+    divides N, the product becomes several: wide panels, and a last one of what is left. Small matrices stay
+    unpacked (transposed to [K, N]).
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
+}
+
+def PackOperandsPass : Pass<"onnxc-pack-operands", "::mlir::func::FuncOp"> {
+  let summary = "Copies large computed right sides of products into panels";
+  let description = [{
+    A computed right side, in whatever order its dimensions are, gets the layout that onnxc-pack-weights gives to
+    weights, by a copy when the model runs: where there are rows enough to pay for it, and the right side is
+    larger than the first-level cache. Where the rows are one tile, onnxc-select-tiles puts the copy of a panel into the
+    tile that uses it; the panel stays in the second-level cache then. Attention's products stay as they are.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def TurnOperandsPass : Pass<"onnxc-turn-operands", "::mlir::func::FuncOp"> {

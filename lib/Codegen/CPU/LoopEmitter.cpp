@@ -260,9 +260,13 @@ private:
     Value at = arith::AddIOp::create(b, loc, start,
                                      arith::MulIOp::create(b, loc, done, share(tall * width)));
     Value next = arith::AddIOp::create(b, loc, depthFrom ? depthFrom : index(0), index(block));
+    SmallVector<Value> position;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&op->getOpOperand(product.operand)).getResults().drop_back(2))
+      position.push_back(tile.base[cast<AffineDimExpr>(expr).getPosition()]);
+    position.append({next, Value()});
     auto prefetch = [&](Value element) {
-      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand),
-                                 ValueRange{tile.base[product.panels], next, element},
+      position.back() = element;
+      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand), position,
                                  /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
     };
     prefetch(at);

@@ -59,6 +59,7 @@ void buildLayoutPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 4. Weights in the order of the register tiles; elementwise chains become single operations.
   pm.addNestedPass<func::FuncOp>(createPackIntegerWeightsPass());
   pm.addNestedPass<func::FuncOp>(createPackWeightsPass());
+  pm.addNestedPass<func::FuncOp>(createPackOperandsPass());
   pm.addNestedPass<func::FuncOp>(createTurnOperandsPass());
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());

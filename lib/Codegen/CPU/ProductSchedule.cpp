@@ -38,17 +38,18 @@ void refineProductSchedule(linalg::LinalgOp op, const VectorTarget &target,
   for (unsigned operand = 0, e = op.getNumDpsInputs(); operand < e && !found; ++operand) {
     AffineMap map = maps[operand];
     auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
-    if (!type || map.getNumResults() != 3 || !map.isProjectedPermutation() ||
-        map.getDimPosition(1) != depth || map.getDimPosition(2) != column)
+    unsigned last = map.getNumResults();
+    if (!type || last < 3 || !map.isProjectedPermutation() ||
+        map.getDimPosition(last - 2) != depth || map.getDimPosition(last - 1) != column)
       continue;
     // Panels that follow each other without gaps.
     SmallVector<int64_t> strides;
     int64_t offset;
-    if (failed(type.getStridesAndOffset(strides, offset)) || strides[2] != 1 ||
-        strides[1] != sizes[column] || strides[0] != sizes[column] * sizes[depth])
+    if (failed(type.getStridesAndOffset(strides, offset)) || strides[last - 1] != 1 ||
+        strides[last - 2] != sizes[column] || strides[last - 3] != sizes[column] * sizes[depth])
       continue;
     product.operand = operand;
-    product.panels = map.getDimPosition(0);
+    product.panels = map.getDimPosition(last - 3);
     found = true;
   }
   if (!found || op.getIteratorTypesArray()[product.panels] != utils::IteratorType::parallel)
@@ -67,7 +68,9 @@ void refineProductSchedule(linalg::LinalgOp op, const VectorTarget &target,
     while (product.streams > 1 && panels % product.streams != 0)
       --product.streams;
   if (product.rows) {
-    product.prefetch = true;
+    // Rows of one tile pass once: there is nothing to hide the next panel's way behind.
+    int64_t rows = sizes[*product.rows];
+    product.prefetch = ShapedType::isDynamic(rows) || rows > schedule.unroll[*product.rows];
     int64_t most = std::max<int64_t>(1, kBlockBytes / (bytes * sizes[column]));
     int64_t blocks = llvm::divideCeil(sizes[depth], most);
     if (blocks > 1)

@@ -42,23 +42,26 @@ bool isComputedProduct(linalg::LinalgOp op) {
 
 } // namespace
 
-bool takesAttentionRows(linalg::LinalgOp product, OpOperand &operand) {
+/// Back from attention's rows to the product that makes the scores, past at least one reduction along rows.
+static linalg::LinalgOp findScores(linalg::LinalgOp product, OpOperand &operand, bool throughReshapes) {
   if (!isComputedProduct(product) || product.isDpsInit(&operand) || isRight(product, operand))
-    return false;
-  AffineMap out = product.getMatchingIndexingMap(product.getDpsInitOperand(0));
-  int64_t head = product.getStaticLoopRanges()[out.getDimPosition(out.getNumResults() - 1)];
-  if (ShapedType::isDynamic(head) || head > kMaxHead)
-    return false;
-  // Back to the scores, past at least one reduction along rows.
-  bool reduces = false, scores = false;
+    return nullptr;
+  bool reduces = false;
+  linalg::LinalgOp scores;
   SmallVector<Value> next{operand.get()};
   llvm::SmallDenseSet<Operation *> seen;
   while (!next.empty()) {
-    auto op = next.pop_back_val().getDefiningOp<linalg::LinalgOp>();
+    Operation *from = next.pop_back_val().getDefiningOp();
+    if (throughReshapes &&
+        isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(from)) {
+      next.push_back(from->getOperand(0));
+      continue;
+    }
+    auto op = dyn_cast_if_present<linalg::LinalgOp>(from);
     if (!op || !seen.insert(op).second || seen.size() > 16)
       continue;
     if (isComputedProduct(op)) {
-      scores = true;
+      scores = op;
       continue;
     }
     reduces |= op.getNumReductionLoops() > 0;
@@ -67,7 +70,19 @@ bool takesAttentionRows(linalg::LinalgOp product, OpOperand &operand) {
     for (Value init : op.getDpsInits())
       next.push_back(init);
   }
-  return reduces && scores;
+  return reduces ? scores : linalg::LinalgOp();
+}
+
+linalg::LinalgOp scoresBehind(linalg::LinalgOp product, OpOperand &operand) {
+  return findScores(product, operand, /*throughReshapes=*/true);
+}
+
+bool takesAttentionRows(linalg::LinalgOp product, OpOperand &operand) {
+  if (!findScores(product, operand, /*throughReshapes=*/false))
+    return false;
+  AffineMap out = product.getMatchingIndexingMap(product.getDpsInitOperand(0));
+  int64_t head = product.getStaticLoopRanges()[out.getDimPosition(out.getNumResults() - 1)];
+  return !ShapedType::isDynamic(head) && head <= kMaxHead;
 }
 
 void chooseAttentionTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int64_t> sizes,

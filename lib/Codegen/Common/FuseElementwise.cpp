@@ -68,7 +68,7 @@ bool shouldFuse(OpOperand *operand) {
   // A reduction reads its operand more than once when some parallel loop does not
   // move with it: then the producer's work would be repeated.
   if (consumer.getNumReductionLoops() > 0) {
-    if (movesColumnsOut(operand, producer))
+    if (movesColumnsOut(operand, producer) || isPanels(consumer, *operand))
       return false;
     if (isCheap(producer) && producer->hasOneUse())
       return consumer.getMatchingIndexingMap(operand).getNumResults() > 0 &&

@@ -1,7 +1,7 @@
 // onnxc-pack-weights: see Passes.td. The layout is the one that the register tiles read in
 // order: panels of as many columns as a tile has, each panel row after row.
 #include "ConstantData.h"
-#include "SplitColumns.h"
+#include "Panels.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Cg/IR/LoweringConfig.h"
 
@@ -16,10 +16,6 @@ namespace {
 
 /// Columns below this are not worth a vector: where the depth is, sums run along that instead.
 constexpr int64_t kFewColumns = 8, kVectorDepth = 16;
-/// A vector, and the vectors beside each other in the widest tiles.
-constexpr int64_t kLanes = 16, kProductVectors = 4, kImageVectors = 3;
-/// Products below this stay whole, and what an unknown size is taken for.
-constexpr int64_t kMinPieces = 1 << 19, kAssumedSize = 128;
 
 /// A product (or convolution) with a constant operand that is laid out anew.
 struct Candidate {
@@ -105,69 +101,52 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     return std::nullopt;
   }
 
-  /// The widest panel that divides the columns; 0: none. A product's tile is six rows of four
-  /// vectors; images have rows of any length, for which fourteen of two leave less over.
-  /// `tile`: columns that the strategy wants in a tile.
-  int64_t panelWidth(const Candidate &c, int64_t columns, int64_t tile) {
-    for (int64_t width : {64, 48, 32, 16})
-      if (columns % width == 0 && tile % width == 0 && columns > width &&
-          (!isImage(c) || width <= 48) && !(isImage(c) && width == 48 && columns % 32 == 0))
-        return width;
-    return 0;
-  }
-
-  static bool isImage(const Candidate &c) { return c.rowLoops >= 3; }
-
   LogicalResult pack(IRRewriter &rewriter, Candidate &c) {
     AffineMap map = c.op.getMatchingIndexingMap(c.weights);
     unsigned columnAt = *map.getResultPosition(getDim(c.column));
     int64_t columns = c.type.getDimSize(columnAt);
     cg::LoweringConfig config(c.op);
-    int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
-    int64_t width = c.shared ? panelWidth(c, columns, tile) : 0;
+    ColumnPiece whole = {columns, columns};
+    SmallVector<ColumnPiece> pieces = {whole};
     if (config.panel) {
-      width = *config.panel;
-      if (width != 0 && (!c.shared || columns % width != 0))
+      whole.width = *config.panel;
+      if (whole.width != 0 && (!c.shared || columns % whole.width != 0))
         return c.op.emitError("has a strategy with panels of ")
-               << width << " columns, which do not divide its " << columns << " columns";
+               << whole.width << " columns, which do not divide its " << columns << " columns";
+      if (whole.width == 0)
+        whole.width = columns;
+      pieces = {whole};
       config.panel.reset();
-    } else if (c.shared && width <= kLanes && !config.hasLoops() && isWorthPieces(c)) {
-      SmallVector<ColumnPiece> pieces =
-          chooseColumnPieces(columns, kLanes, isImage(c) ? kImageVectors : kProductVectors);
-      SmallVector<linalg::LinalgOp> products;
-      if (!pieces.empty())
-        products = splitColumns(rewriter, c.op, c.column, pieces);
-      for (auto [product, piece] : llvm::zip(products, pieces)) {
-        Candidate part = c;
-        part.op = product;
-        part.weights = &product->getOpOperand(c.weights->getOperandNumber());
-        part.type = cast<RankedTensorType>(part.weights->get().getType());
-        if (failed(packPiece(rewriter, part, map, piece.size,
-                             piece.width < piece.size ? piece.width : 0, config)))
-          return failure();
-        c.offset += piece.size * c.strides[columnAt];
-      }
-      if (!products.empty())
-        return success();
+    } else if (c.shared) {
+      int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
+      pieces = chooseColumnPieces(columns, /*image=*/c.rowLoops >= 3, tile);
     }
-    return packPiece(rewriter, c, map, columns, width, config);
+    SmallVector<linalg::LinalgOp> products;
+    if (pieces.size() > 1 && !config.hasLoops() && isWorthPieces(c.op))
+      products = splitColumns(rewriter, c.op, c.column, pieces);
+    if (products.empty())
+      return packPiece(rewriter, c, map, pieces.size() > 1 ? whole : pieces.front(), config);
+    for (auto [product, piece] : llvm::zip(products, pieces)) {
+      Candidate part = c;
+      part.op = product;
+      part.weights = &product->getOpOperand(c.weights->getOperandNumber());
+      part.type = cast<RankedTensorType>(part.weights->get().getType());
+      if (failed(packPiece(rewriter, part, map, piece, config)))
+        return failure();
+      c.offset += piece.size * c.strides[columnAt];
+    }
+    return success();
   }
 
-  /// Pieces are parallel loops of their own: what is small is faster in one.
-  static bool isWorthPieces(Candidate &c) {
-    int64_t work = 1;
-    for (int64_t size : c.op.getStaticLoopRanges())
-      work *= ShapedType::isDynamic(size) ? kAssumedSize : size;
-    return work >= kMinPieces;
-  }
-
-  LogicalResult packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
-                          int64_t width, cg::LoweringConfig config) {
+  LogicalResult packPiece(IRRewriter &rewriter, Candidate &c, AffineMap map, ColumnPiece piece,
+                          cg::LoweringConfig config) {
+    int64_t columns = piece.size;
     SmallVector<unsigned> order(c.batch);
-    if (width != 0) {
-      if (failed(config.splitLoop(c.column, width, c.op.getNumLoops())))
-        return c.op.emitError("has a strategy with tiles that are no whole panels of ") << width;
-      packPanels(rewriter, c, map, columns, width, config);
+    if (piece.width < piece.size) {
+      if (failed(config.splitLoop(c.column, piece.width, c.op.getNumLoops())))
+        return c.op.emitError("has a strategy with tiles that are no whole panels of ")
+               << piece.width;
+      packPanels(rewriter, c, map, columns, piece.width, config);
       return success();
     }
     config.setOn(c.op);
@@ -201,84 +180,27 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
   void packPanels(IRRewriter &rewriter, Candidate &c, AffineMap map, int64_t columns,
                   int64_t width, const cg::LoweringConfig &config) {
     rewriter.setInsertionPoint(c.op);
-    Location loc = c.op.getLoc();
-    int64_t panels = columns / width;
-    // Loop `column` becomes (panel, column): it stays the panel, a new last one is the column.
-    unsigned numLoops = c.op.getNumLoops();
-    MLIRContext *context = &getContext();
-    AffineExpr column = getAffineDimExpr(numLoops, context);
     SmallVector<int64_t> shape, strides;
-    SmallVector<AffineExpr> exprs;
     auto add = [&](unsigned dim) {
       unsigned position = *map.getResultPosition(getDim(dim));
       shape.push_back(c.type.getDimSize(position));
       strides.push_back(c.strides[position]);
-      exprs.push_back(getDim(dim));
     };
     for (unsigned dim : c.batch)
       add(dim);
     add(c.column);
-    shape.back() = panels;
+    shape.back() = columns / width;
     int64_t step = strides.back();
     strides.back() *= width;
     for (unsigned dim : c.depth)
       add(dim);
     shape.push_back(width);
     strides.push_back(step);
-    exprs.push_back(column);
     Value packed = makeConstant(
         rewriter, c, RankedTensorType::get(shape, c.type.getElementType()), strides);
 
-    SmallVector<AffineMap> maps;
-    SmallVector<Value> inputs;
-    for (OpOperand *input : c.op.getDpsInputOperands()) {
-      bool isWeights = input == c.weights;
-      inputs.push_back(isWeights ? packed : input->get());
-      maps.push_back(AffineMap::get(
-          numLoops + 1, 0,
-          isWeights ? ArrayRef<AffineExpr>(exprs) : c.op.getMatchingIndexingMap(input).getResults(),
-          context));
-    }
-    OpOperand *init = c.op.getDpsInitOperand(0);
-    AffineMap out = c.op.getMatchingIndexingMap(init);
-    SmallVector<AffineExpr> results(out.getResults());
-    results.push_back(column);
-    maps.push_back(AffineMap::get(numLoops + 1, 0, results, context));
-    SmallVector<utils::IteratorType> iterators = c.op.getIteratorTypesArray();
-    iterators.push_back(utils::IteratorType::parallel);
-
-    auto outType = cast<RankedTensorType>(init->get().getType());
-    SmallVector<ReassociationIndices> groups;
-    for (int64_t dim = 0; dim < outType.getRank(); ++dim)
-      groups.push_back({dim});
-    groups.back().push_back(outType.getRank());
-    SmallVector<int64_t> outShape(outType.getShape());
-    outShape.back() = panels;
-    outShape.push_back(width);
-    auto expandedType = RankedTensorType::get(outShape, outType.getElementType());
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, init->get());
-    sizes.back() = rewriter.getIndexAttr(panels);
-    sizes.push_back(rewriter.getIndexAttr(width));
-
-    Value expandedInit;
-    if (auto fill = init->get().getDefiningOp<linalg::FillOp>()) {
-      Value empty = tensor::EmptyOp::create(rewriter, loc, sizes, outType.getElementType());
-      expandedInit = linalg::FillOp::create(rewriter, loc, fill.getInputs(), ValueRange{empty})
-                         .getResult(0);
-    } else {
-      expandedInit =
-          tensor::ExpandShapeOp::create(rewriter, loc, expandedType, init->get(), groups, sizes);
-    }
-    if (expandedInit.getType() != expandedType)
-      expandedInit = tensor::CastOp::create(rewriter, loc, expandedType, expandedInit);
-    auto generic = linalg::GenericOp::create(rewriter, loc, TypeRange{expandedType}, inputs,
-                                             ValueRange{expandedInit}, maps, iterators);
-    rewriter.cloneRegionBefore(c.op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
-    config.setOn(generic);
-    Value collapsed =
-        tensor::CollapseShapeOp::create(rewriter, loc, outType, generic.getResult(0), groups);
     Value weights = c.weights->get();
-    rewriter.replaceOp(c.op, collapsed);
+    config.setOn(replaceByPanels(rewriter, c.op, *c.weights, packed, c.column, c.batch, c.depth));
     eraseUnused(rewriter, weights);
   }
 

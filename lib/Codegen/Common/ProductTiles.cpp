@@ -8,6 +8,8 @@ namespace onnxc {
 namespace {
 
 constexpr int64_t kMaxPanels = 4, kMaxRows = 252;
+/// Rows of a tile that makes its panel itself.
+constexpr int64_t kMaxPackedRows = 640;
 /// Fewer products than this in a tile cost more to hand out than they gain.
 constexpr int64_t kMinTileWork = 1 << 20;
 
@@ -36,36 +38,64 @@ bool isContraction(linalg::LinalgOp op) {
   return false;
 }
 
-bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
-                      ArrayRef<bool> tileable, SmallVectorImpl<int64_t> &tiles) {
-  if (product.getNumReductionLoops() != 1)
+bool isPanels(linalg::LinalgOp product, OpOperand &operand) {
+  if (product.getNumReductionLoops() != 1 || product.isDpsInit(&operand))
     return false;
   SmallVector<unsigned> reductions;
   product.getReductionDims(reductions);
-  SmallVector<int64_t> ranges = product.getStaticLoopRanges();
-  SmallVector<AffineMap> maps = product.getIndexingMapsArray();
-  AffineMap out = maps.back();
-  if (!out.isProjectedPermutation() || out.getNumResults() < 2)
+  AffineMap map = product.getMatchingIndexingMap(&operand);
+  AffineMap out = product.getMatchingIndexingMap(product.getDpsInitOperand(0));
+  unsigned last = map.getNumResults(), outLast = out.getNumResults();
+  return map.isProjectedPermutation() && out.isProjectedPermutation() && last >= 3 && outLast >= 2 &&
+         map.getResult(last - 1) == out.getResult(outLast - 1) &&
+         map.getDimPosition(last - 2) == reductions[0] &&
+         map.getResult(last - 3) == out.getResult(outLast - 2);
+}
+
+bool packsInTile(linalg::LinalgOp product, OpOperand &operand) {
+  auto producer = operand.get().getDefiningOp<linalg::LinalgOp>();
+  if (!producer || producer.getNumReductionLoops() > 0 || !producer->hasOneUse() ||
+      !isPanels(product, operand))
     return false;
-  unsigned column = out.getDimPosition(out.getNumResults() - 1),
-           panel = out.getDimPosition(out.getNumResults() - 2), depth = reductions[0];
-  MLIRContext *context = product.getContext();
-  AffineMap panels = AffineMap::get(maps[0].getNumDims(), 0,
-                                    {getAffineDimExpr(panel, context), getAffineDimExpr(depth, context),
-                                     getAffineDimExpr(column, context)},
-                                    context);
-  if (!llvm::is_contained(ArrayRef(maps).drop_back(), panels) ||
-      ShapedType::isDynamic(ranges[depth]) || ShapedType::isDynamic(ranges[panel]) ||
+  AffineMap map = product.getMatchingIndexingMap(&operand);
+  int64_t rows = 1;
+  SmallVector<int64_t> sizes = product.getStaticLoopRanges();
+  for (auto [dim, iterator] : llvm::enumerate(product.getIteratorTypesArray()))
+    if (iterator == utils::IteratorType::parallel && !map.isFunctionOfDim(dim))
+      rows *= ShapedType::isDynamic(sizes[dim]) ? 1 : sizes[dim];
+  return rows <= kMaxPackedRows;
+}
+
+bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
+                      ArrayRef<bool> tileable, SmallVectorImpl<int64_t> &tiles) {
+  OpOperand *right = nullptr;
+  for (OpOperand *input : product.getDpsInputOperands())
+    if (isPanels(product, *input))
+      right = input;
+  if (!right)
+    return false;
+  SmallVector<int64_t> ranges = product.getStaticLoopRanges();
+  AffineMap map = product.getMatchingIndexingMap(right);
+  unsigned last = map.getNumResults(), column = map.getDimPosition(last - 1),
+           depth = map.getDimPosition(last - 2), panel = map.getDimPosition(last - 3);
+  if (ShapedType::isDynamic(ranges[depth]) || ShapedType::isDynamic(ranges[panel]) ||
       ShapedType::isDynamic(ranges[column]))
     return false;
   int rootPanel = ties[panel];
   if (rootPanel < 0 || !tileable[rootPanel])
     return false;
+  // One product of several at a time.
+  int64_t outer = 1;
+  for (AffineExpr expr : map.getResults().drop_back(3))
+    if (int root = ties[cast<AffineDimExpr>(expr).getPosition()]; root >= 0 && tileable[root]) {
+      tiles[root] = 1;
+      outer *= std::max<int64_t>(1, ShapedType::isDynamic(sizes[root]) ? 1 : sizes[root]);
+    }
 
   // Rows from the last to the first until the cache is full.
-  int64_t room = kMaxRows, rows = 1, rowTiles = 1;
+  int64_t room = kMaxRows, rows = 1, rowTiles = outer;
   for (int dim = sizes.size() - 1; dim >= 0; --dim) {
-    if (!tileable[dim] || dim == rootPanel || dim == ties[column])
+    if (!tileable[dim] || dim == rootPanel || dim == ties[column] || tiles[dim] == 1)
       continue;
     int64_t size = sizes[dim];
     bool dynamic = ShapedType::isDynamic(size);
@@ -78,9 +108,11 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     room = std::max<int64_t>(1, room / tiles[dim]);
   }
 
+  // What the tile makes itself should stay in the cache: one panel.
+  bool packs = packsInTile(product, *right);
   int64_t count = ranges[panel], best = 1;
   double bestBalance = 0;
-  for (int64_t each = std::min(kMaxPanels, count); each >= 1; --each) {
+  for (int64_t each = packs ? 1 : std::min(kMaxPanels, count); each >= 1; --each) {
     double value = balance(rowTiles * llvm::divideCeil(count, each));
     if (value > bestBalance + 0.1) {
       best = each;
@@ -88,6 +120,9 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     }
   }
   // Small ones take more panels together.
+  for (unsigned dim = 0; packs && dim < ranges.size(); ++dim)
+    if (!map.isFunctionOfDim(dim) && !ShapedType::isDynamic(ranges[dim]))
+      rows *= ranges[dim];
   int64_t work = rows * ranges[depth] * ranges[column];
   while (best < count && work * best < kMinTileWork)
     ++best;

@@ -145,7 +145,7 @@ private:
         if (auto producer = operand.get().getDefiningOp<linalg::LinalgOp>())
           if (fits(group, consumer, operand, producer)) {
             SmallVector<int> ties = tie(group, producer);
-            if (isColumnParameter(root, producer, ties))
+            if (!packsInTile(consumer, operand) && isColumnParameter(root, producer, ties))
               continue;
             group.members.push_back(producer);
             group.ties[producer] = ties;
@@ -163,9 +163,9 @@ private:
     if (cg::LoweringConfig theirs(producer); theirs.group || !theirs.tileSizes.empty())
       return false;
     bool isInit = consumer.isDpsInit(&operand);
-    // Operands of products are packed and read many times over: they stay whole.
+    // Operands of products are packed and read many times over: they stay whole, or are packed for the tile.
     bool attends = !group.attention && takesAttentionRows(consumer, operand);
-    if (isContraction(consumer) && !isInit && !attends)
+    if (isContraction(consumer) && !isInit && !attends && !packsInTile(consumer, operand))
       return false;
     // One contraction a group: its register tiles decide the tile. Attention has two.
     if (isContraction(producer) &&

@@ -22,6 +22,15 @@ bool choosePanelTiles(mlir::linalg::LinalgOp product, llvm::ArrayRef<int> ties,
 /// first are needed by the same rows of the second only.
 bool takesAttentionRows(mlir::linalg::LinalgOp product, mlir::OpOperand &operand);
 
+/// Such a product's first one; null where `operand` is not that. Sees through reshapes, too.
+mlir::linalg::LinalgOp scoresBehind(mlir::linalg::LinalgOp product, mlir::OpOperand &operand);
+
+/// Whether the operand is a product's right side in panels ([outer..., panel, depth..., column]).
+bool isPanels(mlir::linalg::LinalgOp product, mlir::OpOperand &operand);
+
+/// Panels that are made of a computed tensor can be made in the tile that uses them: no other tile does.
+bool packsInTile(mlir::linalg::LinalgOp product, mlir::OpOperand &operand);
+
 /// The tiles of a group around attention's second product: one head, and as many rows as leave
 /// their part of the scores in the cache.
 void chooseAttentionTiles(mlir::linalg::LinalgOp product, llvm::ArrayRef<int> ties,

@@ -1,6 +1,6 @@
-// See SplitColumns.h. A product whose columns no panel divides would be computed with the right side row after row,
+// See Panels.h. A product whose columns no panel divides would be computed with the right side row after row,
 // each row ending in a partial vector. In pieces only the last panel has a partial vector.
-#include "SplitColumns.h"
+#include "Panels.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -11,6 +11,10 @@ namespace onnxc {
 namespace {
 
 constexpr unsigned kMaxChain = 16;
+/// A vector, and the vectors beside each other in the widest tiles.
+constexpr int64_t kLanes = 16, kProductVectors = 4, kImageVectors = 3;
+/// Products below this stay whole, and what an unknown size is taken for.
+constexpr int64_t kMinWork = 1 << 19, kAssumedSize = 128;
 
 /// An operation of the chain and its loop of the columns.
 struct Link {
@@ -74,31 +78,39 @@ Value sliceAlong(RewriterBase &b, Location loc, Value value, unsigned dim, int64
 
 } // namespace
 
-SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, int64_t lanes, int64_t most) {
-  int64_t vectors = llvm::divideCeil(columns, lanes);
-  if (vectors <= most)
-    return {};
+SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image, int64_t tile) {
+  // The widest panel that divides the columns. A product's tile is six rows of four vectors; images have
+  // rows of any length, for which fourteen of two leave less over.
+  // One of a single vector only where tiles ask for it.
+  for (int64_t width : {64, 48, 32, 16})
+    if ((width > 16 || tile != 0) && columns % width == 0 && tile % width == 0 && columns > width && (!image || width <= 48) &&
+        !(image && width == 48 && columns % 32 == 0))
+      return {{columns, width}};
+  int64_t vectors = llvm::divideCeil(columns, kLanes);
+  int64_t most = image ? kImageVectors : kProductVectors;
   // A single vector left over would be a tile of its own that waits for its operands: a wide
   // panel and it become two of middle width.
-  SmallVector<int64_t> widths;
-  for (int64_t left = vectors; left > 0;) {
-    int64_t width = std::min(left, most);
-    if (left == most + 1)
-      width = llvm::divideCeil(left, static_cast<int64_t>(2));
-    widths.push_back(width);
-    left -= width;
-  }
   SmallVector<ColumnPiece> pieces;
-  int64_t at = 0;
-  for (int64_t width : widths) {
-    int64_t size = std::min(width * lanes, columns - at);
+  for (int64_t left = columns; left > 0;) {
+    int64_t width = std::min(vectors, most);
+    if (vectors == most + 1)
+      width = llvm::divideCeil(vectors, static_cast<int64_t>(2));
+    int64_t size = std::min(width * kLanes, left);
     if (!pieces.empty() && pieces.back().width == size)
       pieces.back().size += size;
     else
       pieces.push_back({size, size});
-    at += size;
+    vectors -= width;
+    left -= size;
   }
-  return pieces.size() > 1 ? pieces : SmallVector<ColumnPiece>();
+  return pieces;
+}
+
+bool isWorthPieces(linalg::LinalgOp product) {
+  int64_t work = 1;
+  for (int64_t size : product.getStaticLoopRanges())
+    work *= ShapedType::isDynamic(size) ? kAssumedSize : size;
+  return work >= kMinWork;
 }
 
 SmallVector<linalg::LinalgOp> splitColumns(RewriterBase &rewriter, linalg::LinalgOp product,
@@ -158,6 +170,76 @@ SmallVector<linalg::LinalgOp> splitColumns(RewriterBase &rewriter, linalg::Linal
   for (const Link &link : llvm::drop_begin(llvm::reverse(chain)))
     rewriter.eraseOp(link.op);
   return products;
+}
+
+linalg::LinalgOp replaceByPanels(RewriterBase &rewriter, linalg::LinalgOp product, OpOperand &operand,
+                     Value packed, unsigned column, ArrayRef<unsigned> outer,
+                     ArrayRef<unsigned> depth) {
+  rewriter.setInsertionPoint(product);
+  Location loc = product.getLoc();
+  MLIRContext *context = rewriter.getContext();
+  // Loop `column` becomes (panel, column): it stays the panel, a new last one is the column.
+  unsigned numLoops = product.getNumLoops();
+  AffineExpr inside = getAffineDimExpr(numLoops, context);
+  SmallVector<AffineExpr> exprs;
+  for (unsigned dim : outer)
+    exprs.push_back(getAffineDimExpr(dim, context));
+  exprs.push_back(getAffineDimExpr(column, context));
+  for (unsigned dim : depth)
+    exprs.push_back(getAffineDimExpr(dim, context));
+  exprs.push_back(inside);
+  auto packedType = cast<RankedTensorType>(packed.getType());
+  int64_t panels = packedType.getDimSize(outer.size()), width = packedType.getShape().back();
+
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> inputs;
+  for (OpOperand *input : product.getDpsInputOperands()) {
+    bool isWeights = input == &operand;
+    inputs.push_back(isWeights ? packed : input->get());
+    maps.push_back(AffineMap::get(
+        numLoops + 1, 0,
+        isWeights ? ArrayRef<AffineExpr>(exprs) : product.getMatchingIndexingMap(input).getResults(),
+        context));
+  }
+  OpOperand *init = product.getDpsInitOperand(0);
+  AffineMap out = product.getMatchingIndexingMap(init);
+  SmallVector<AffineExpr> results(out.getResults());
+  results.push_back(inside);
+  maps.push_back(AffineMap::get(numLoops + 1, 0, results, context));
+  SmallVector<utils::IteratorType> iterators = product.getIteratorTypesArray();
+  iterators.push_back(utils::IteratorType::parallel);
+
+  auto outType = cast<RankedTensorType>(init->get().getType());
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0; dim < outType.getRank(); ++dim)
+    groups.push_back({dim});
+  groups.back().push_back(outType.getRank());
+  SmallVector<int64_t> outShape(outType.getShape());
+  outShape.back() = panels;
+  outShape.push_back(width);
+  auto expandedType = RankedTensorType::get(outShape, outType.getElementType());
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, init->get());
+  sizes.back() = rewriter.getIndexAttr(panels);
+  sizes.push_back(rewriter.getIndexAttr(width));
+
+  Value expandedInit;
+  if (auto fill = init->get().getDefiningOp<linalg::FillOp>()) {
+    Value empty = tensor::EmptyOp::create(rewriter, loc, sizes, outType.getElementType());
+    expandedInit = linalg::FillOp::create(rewriter, loc, fill.getInputs(), ValueRange{empty})
+                       .getResult(0);
+  } else {
+    expandedInit =
+        tensor::ExpandShapeOp::create(rewriter, loc, expandedType, init->get(), groups, sizes);
+  }
+  if (expandedInit.getType() != expandedType)
+    expandedInit = tensor::CastOp::create(rewriter, loc, expandedType, expandedInit);
+  auto generic = linalg::GenericOp::create(rewriter, loc, TypeRange{expandedType}, inputs,
+                                           ValueRange{expandedInit}, maps, iterators);
+  rewriter.cloneRegionBefore(product->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+  Value collapsed =
+      tensor::CollapseShapeOp::create(rewriter, loc, outType, generic.getResult(0), groups);
+  rewriter.replaceOp(product, collapsed);
+  return generic;
 }
 
 } // namespace onnxc
