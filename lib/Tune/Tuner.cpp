@@ -129,8 +129,7 @@ struct Tuner::Task {
 Tuner::Tuner(const TuneOptions &options, const VectorTarget &vectors, std::string machine,
              Build build, Location loc)
     : options(options), vectors(vectors), machine(std::move(machine)), build(std::move(build)),
-      end(std::chrono::steady_clock::now() +
-          std::chrono::microseconds(static_cast<int64_t>(options.seconds * 1e6))) {
+      begin(std::chrono::steady_clock::now()), end(begin) {
   if (options.cacheFile.empty())
     return;
   if (llvm::Error error = cache.load(options.cacheFile))
@@ -433,6 +432,9 @@ LogicalResult Tuner::tune(ModuleOp module, TuneStage stage) {
     int64_t bytes = 0; // that it adds to the model
     double gain = 0;
   };
+  // The first stage leaves time for the second.
+  double seconds = stage == TuneStage::Methods ? options.seconds / 2 : options.seconds;
+  end = begin + std::chrono::microseconds(static_cast<int64_t>(seconds * 1e6));
   std::vector<Task> tasks = findTasks(module, stage);
   std::vector<Found> found;
   for (const Task &task : tasks) {

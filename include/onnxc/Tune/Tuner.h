@@ -55,7 +55,7 @@ private:
   std::string machine;
   Build build;
   TuneCache cache;
-  std::chrono::steady_clock::time_point end;
+  std::chrono::steady_clock::time_point begin, end; ///< of measuring; the end is the stage's
 };
 
 } // namespace onnxc
