@@ -196,11 +196,37 @@ def attention(heads, queries, keys, depth, exporter, mask=True, past=0):
     CASES.append(("attention", f"{kind} {heads} heads, {queries}x{keys}x{depth}" + (f", past {past}" if past else ""), make))
 
 
+def decoderStep(heads, depth, past):
+    """One token against a cache, as exported from PyTorch: the cache's length is not known, and it comes back longer."""
+
+    def make():
+        feed = {"q": normal(1, heads, 1, depth), "k": normal(1, heads, 1, depth), "v": normal(1, heads, 1, depth)}
+        feed |= {"pk": normal(1, heads, past, depth), "pv": normal(1, heads, past, depth)}
+        nodes = [
+            helper.make_node("Concat", ["pk", "k"], ["nk"], axis=2),
+            helper.make_node("Concat", ["pv", "v"], ["nv"], axis=2),
+            helper.make_node("Transpose", ["nk"], ["t"], perm=[0, 1, 3, 2]),
+            helper.make_node("MatMul", ["q", "t"], ["s"]),
+            helper.make_node("Div", ["s", "scale"], ["d"]),
+            helper.make_node("Softmax", ["d"], ["p"], axis=-1),
+            helper.make_node("MatMul", ["p", "nv"], ["y"]),
+        ]
+        made, feed = model(nodes, feed, {"y": 1, "nk": 1, "nv": 1}, {"scale": np.float32(np.sqrt(depth))})
+        for value in made.graph.input[3:]:
+            value.type.tensor_type.shape.dim[2].dim_param = "past"
+        return made, feed
+
+    CASES.append(("attention", f"Decoder step {heads} heads, {past} past, {depth}", make))
+
+
 attention(12, 128, 128, 64, True)
 attention(12, 197, 197, 64, True, mask=False)
 attention(8, 1024, 1024, 64, True)
 attention(12, 128, 128, 64, False)
 attention(12, 1, 1, 64, False, mask=False, past=127)
+attention(12, 1, 1, 64, False, mask=False, past=1000)
+decoderStep(12, 64, 127)
+decoderStep(12, 64, 1000)
 attention(8, 512, 512, 80, False, mask=False)
 
 # ---- data movement ----

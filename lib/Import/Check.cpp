@@ -2,6 +2,8 @@
 
 #include "TensorData.h"
 
+#include "onnxc/Schema/MicrosoftSchemas.h"
+
 #include "onnx/checker.h"
 #include "onnx/defs/schema.h"
 
@@ -52,7 +54,7 @@ private:
   int64_t irVersion = 0;
 
   OpsetMap readOpsets(google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdProto> &imports);
-  void normaliseNode(NodeProto &node);
+  void normaliseNode(NodeProto &node, const OpsetMap &opsets);
   void normaliseAttribute(AttributeProto &attr);
   void normaliseType(TypeProto &type, const std::string &name, int depth);
   void normaliseTensor(TensorProto &tensor);
@@ -239,8 +241,20 @@ void Checker::normaliseAttribute(AttributeProto &attr) {
     fail("attribute '" + attr.name() + "' is a list of graphs or sparse tensors, which is not supported");
 }
 
-void Checker::normaliseNode(NodeProto &node) {
+// ONNX Runtime writes some of its own operators without their domain.
+bool isMicrosoft(const NodeProto &node, const OpsetMap &opsets) {
+  if (!node.domain().empty())
+    return false;
+  auto opset = opsets.find("");
+  bool old = opset != opsets.end() && opset->second < 17;
+  return node.op_type() == "SimplifiedLayerNormalization" ||
+         (node.op_type() == "LayerNormalization" && old);
+}
+
+void Checker::normaliseNode(NodeProto &node, const OpsetMap &opsets) {
   node.set_domain(canonicalDomain(node.domain()));
+  if (isMicrosoft(node, opsets) && !functions.count({"", node.op_type()}))
+    node.set_domain(microsoftDomain);
   for (AttributeProto &attr : *node.mutable_attribute())
     normaliseAttribute(attr);
 }
@@ -320,7 +334,7 @@ void Checker::checkNodes(google::protobuf::RepeatedPtrField<NodeProto> &list, Sc
   sortNodes(list, opsets);
   for (NodeProto &node : list) {
     try {
-      normaliseNode(node);
+      normaliseNode(node, opsets);
       for (const std::string &input : node.input())
         if (!input.empty() && !scope.contains(input))
           fail("its input '" + input + "' is not defined");

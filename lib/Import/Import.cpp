@@ -64,6 +64,30 @@ void collectCustomNodes(const GraphProto &graph, const OpsetMap &opsets, bool &u
   }
 }
 
+// What ONNX Runtime wrote and nobody else can run.
+void collectRefused(const GraphProto &graph, const OpsetMap &opsets, std::vector<std::string> &found) {
+  for (const NodeProto &node : graph.node()) {
+    for (const AttributeProto &attr : node.attribute())
+      if (attr.has_g())
+        collectRefused(attr.g(), opsets, found);
+    std::string advice;
+    if (node.domain() == microsoftDomain)
+      advice = adviceForMicrosoft(node.op_type());
+    else if (node.domain() == "com.microsoft.nchwc" || node.domain() == "com.ms.internal.nhwc")
+      advice = "it is laid out for the machine on which ONNX Runtime optimized the model: write the model with at "
+               "most ORT_ENABLE_EXTENDED";
+    if (!advice.empty())
+      found.push_back(describe(node, opsets) + ": " + advice);
+  }
+}
+
+void checkRefused(const GraphProto &graph, const OpsetMap &opsets) {
+  std::vector<std::string> found;
+  collectRefused(graph, opsets, found);
+  if (!found.empty())
+    throw ImportError("the model has operators of ONNX Runtime that are not supported", found);
+}
+
 // Nothing can be built after an operator that ONNX does not define unless the
 // model gives the types of its outputs.
 void checkCustomNodes(const GraphProto &graph, const OpsetMap &opsets) {
@@ -89,6 +113,7 @@ OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::
   upgradeModel(model, opsets);
   if (model.functions_size())
     ::onnx::inliner::InlineLocalFunctions(model);
+  checkRefused(model.graph(), opsets);
   inferTypes(model, newestOpsets());
   checkCustomNodes(model.graph(), opsets);
   GraphBuilder(&context, fileAttr, opsets, external).buildMain(*model.mutable_graph(), *module);
@@ -101,7 +126,6 @@ OwningOpRef<ModuleOp> importWith(Load load, StringRef file, const std::string &f
   context.loadDialect<onnx::OnnxDialect, func::FuncDialect>();
   Location loc = FileLineColLoc::get(&context, file, 0, 0);
   try {
-    newestOpsets(); // before other domains join the registry
     registerMicrosoftSchemas();
     ModelProto model = load();
     OwningOpRef<ModuleOp> module = buildModule(model, file, folder, options, context);

@@ -1,5 +1,7 @@
 #include "Proto.h"
 
+#include "onnxc/Schema/MicrosoftSchemas.h"
+
 #include "onnx/defs/schema.h"
 
 namespace onnxc::importer {
@@ -8,7 +10,8 @@ const OpsetMap &newestOpsets() {
   static const OpsetMap map = [] {
     OpsetMap map;
     for (const auto &[domain, range] : ::onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map())
-      map[domain] = range.second;
+      if (domain != microsoftDomain) // which may have joined the registry already
+        map[domain] = range.second;
     return map;
   }();
   return map;

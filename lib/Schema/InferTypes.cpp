@@ -2,6 +2,7 @@
 // protobuf graphs, work on MLIR operations.
 #include "onnxc/Schema/InferTypes.h"
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
+#include "onnxc/Schema/MicrosoftSchemas.h"
 #include "onnxc/Schema/Protos.h"
 
 #include "onnxc/Schema/MissingInference.h"
@@ -131,7 +132,8 @@ private:
   // Defaults are left out, as exporters do: some inference functions take
   // the presence of an attribute for a choice between forms.
   std::optional<AttributeProto> readAttribute(const std::string &name) const {
-    Attribute attr = op->getAttr(name);
+    auto custom = dyn_cast<onnx::CustomOp>(op);
+    Attribute attr = custom ? custom.getAttrs().get(name) : op->getAttr(name);
     if (!attr)
       return std::nullopt;
     std::optional<AttributeProto> proto = attributeToProto(name, attr);
@@ -222,6 +224,12 @@ private:
 };
 
 const ::onnx::OpSchema *findSchema(Operation *op) {
+  if (auto custom = dyn_cast<onnx::CustomOp>(op)) {
+    if (custom.getDomainName() != microsoftDomain)
+      return nullptr;
+    registerMicrosoftSchemas();
+    return ::onnx::OpSchemaRegistry::Schema(custom.getOpType().str(), microsoftDomain);
+  }
   auto onnxOp = dyn_cast<onnx::OnnxOpInterface>(op);
   if (!onnxOp)
     return nullptr;

@@ -167,17 +167,17 @@ nb::list toStrings(const Value &value) {
   return result;
 }
 
-/// The elements of a tensor as Python's own objects; false where its type has none here.
-bool toObjects(const onnxc_value &value, std::vector<nb::object> &objects) {
+/// Calls use(i, object) for each element of a tensor as Python's own object; false where its type has none here.
+template <typename Use> bool forObjects(const onnxc_value &value, Use use) {
   int64_t count = 1;
   for (int i = 0; i < value.tensor.ndim; ++i)
     count *= value.tensor.shape[i];
   auto all = [&](auto *data, auto make) {
-    objects.clear();
     for (int64_t i = 0; i < count; ++i) {
-      objects.push_back(nb::steal(make(data[i])));
-      if (!objects.back().is_valid())
+      PyObject *object = make(data[i]);
+      if (!object)
         throw nb::python_error();
+      use(i, nb::steal(object));
     }
     return true;
   };
@@ -199,8 +199,10 @@ bool toObjects(const onnxc_value &value, std::vector<nb::object> &objects) {
 /// A sequence of maps as a list of dicts, without a Value for each; None for anything else.
 nb::object toDicts(const Value &value) {
   const onnxc_value &sequence = value.abi();
-  nb::list result;
-  std::vector<nb::object> keys, values;
+  auto result = nb::steal<nb::object>(PyList_New(static_cast<Py_ssize_t>(sequence.count)));
+  if (!result.is_valid())
+    throw nb::python_error();
+  std::vector<nb::object> keys;
   const void *keysOf = nullptr;
   for (size_t i = 0; i < sequence.count; ++i) {
     const onnxc_value &map = sequence.items[i];
@@ -208,15 +210,24 @@ nb::object toDicts(const Value &value) {
       return nb::none();
     // Maps in a sequence often share their keys.
     const onnxc_value &key = map.items[0];
-    bool known = keysOf && keysOf == key.tensor.shape; // the shape is the tensor's own
-    if (!(known || toObjects(key, keys)) || !toObjects(map.items[1], values) || keys.size() != values.size())
-      return nb::none();
-    keysOf = key.tensor.shape;
-    nb::dict dict;
-    for (size_t k = 0; k < keys.size(); ++k)
-      if (PyDict_SetItem(dict.ptr(), keys[k].ptr(), values[k].ptr()) != 0)
+    if (!keysOf || keysOf != key.tensor.shape) { // the shape is the tensor's own
+      keys.clear();
+      if (!forObjects(key, [&](int64_t, nb::object object) { keys.push_back(std::move(object)); }))
+        return nb::none();
+      keysOf = key.tensor.shape;
+    }
+    auto dict = nb::steal<nb::object>(PyDict_New());
+    if (!dict.is_valid())
+      throw nb::python_error();
+    size_t count = 0;
+    bool known = forObjects(map.items[1], [&](int64_t k, nb::object object) {
+      ++count;
+      if (static_cast<size_t>(k) < keys.size() && PyDict_SetItem(dict.ptr(), keys[k].ptr(), object.ptr()) != 0)
         throw nb::python_error();
-    result.append(std::move(dict));
+    });
+    if (!known || count != keys.size())
+      return nb::none();
+    PyList_SET_ITEM(result.ptr(), static_cast<Py_ssize_t>(i), dict.release().ptr());
   }
   return result;
 }

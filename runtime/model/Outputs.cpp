@@ -107,15 +107,22 @@ void giveObject(onnxc_ctx *ctx, const onnxc_object &object, onnxc_value &value) 
   value.count = static_cast<size_t>(object.count);
   value.items =
       static_cast<onnxc_value *>(poolAllocSmall(ctx, object.count * static_cast<int64_t>(sizeof(onnxc_value))));
-  const onnxc_object *before = nullptr; // maps in a sequence have their keys in common
+  // An item that is the one before's too, as the keys of maps in a sequence, is described once.
+  const onnxc_object *before = nullptr;
   for (int64_t i = 0; i < object.count; ++i) {
     const onnxc_object &item = *object.items[i];
-    giveObject(ctx, item, value.items[i]);
-    if (item.kind != ONNXC_MAP)
-      continue;
-    if (before && before->items[0] == item.items[0])
-      value.items[i].items[0] = value.items[i - 1].items[0];
-    before = &item;
+    if (item.kind == ONNXC_MAP && before && before->items[0] == item.items[0]) {
+      onnxc_value &map = value.items[i];
+      memset(&map, 0, sizeof(map));
+      map.kind = ONNXC_MAP;
+      map.count = 2;
+      map.items = static_cast<onnxc_value *>(poolAllocSmall(ctx, 2 * static_cast<int64_t>(sizeof(onnxc_value))));
+      map.items[0] = value.items[i - 1].items[0];
+      giveObject(ctx, *item.items[1], map.items[1]);
+    } else {
+      giveObject(ctx, item, value.items[i]);
+    }
+    before = item.kind == ONNXC_MAP ? &item : nullptr;
   }
 }
 

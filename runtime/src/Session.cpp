@@ -4,7 +4,9 @@
 #include "Check.h"
 #include "Metadata.h"
 #include "Model.h"
+#include "OutputMemory.h"
 #include "Profile.h"
+#include "ThreadChoice.h"
 #include "Types.h"
 #include "onnxc/runtime/thread_pool.h"
 
@@ -17,10 +19,21 @@ using namespace onnxc;
 
 namespace {
 
+/// Waking a worker costs the caller a system call, and the worker comes 5 to 50 us later.
+constexpr int64_t kWakeAboveNs = 30000;
+
 /// The memory given to the outputs of a run while it is under way.
 struct RunState {
   std::vector<std::shared_ptr<void>> allocated;
+  size_t bytes = 0;
 };
+
+/// What the regions of the run on this thread may do, and the work, in nanoseconds, that they had for the pool.
+struct Sharing {
+  bool allowed = true;
+  double work = 0;
+};
+thread_local Sharing sharing;
 
 ErrorCode errorCodeOf(onnxc_status status) {
   switch (status) {
@@ -44,8 +57,11 @@ struct Session::Impl {
   std::unordered_map<std::string_view, size_t> inputIndex, outputIndex;
   onnxc_host host{};
   std::optional<Profile> profile;
-  // Set once a run has used the pool, so that later runs wake its workers early.
-  std::atomic<bool> isParallel{false};
+  OutputMemory outputMemory;
+  // The work, in nanoseconds, that the last run had for the pool: it tells whether to wake the
+  // pool's workers ahead of the first region.
+  std::atomic<int64_t> workBefore{0};
+  ThreadChoice choice;
   std::mutex mutex;
   // Guarded by mutex. There is room for all instances, so that giving one back cannot fail.
   std::vector<onnxc_instance *> idle;
@@ -102,13 +118,17 @@ struct Session::Impl {
   static void poolParallelFor(void *user, ThreadPool::Body body, void *arg, int64_t n,
                               double cost) {
     auto *self = static_cast<Impl *>(user);
-    if (!self->isParallel.load(std::memory_order_relaxed))
-      self->isParallel.store(true, std::memory_order_relaxed);
-    ThreadPool::process().parallelFor(n, cost, body, arg, self->maxThreads());
+    Sharing &mine = sharing;
+    if (mine.allowed) {
+      mine.work += ThreadPool::process().parallelFor(n, cost, body, arg, self->maxThreads());
+      return;
+    }
+    mine.work += ThreadPool::workToShare(n, cost);
+    body(arg, 0, n);
   }
 
   /// Called from C, so nothing may be thrown; null means out of memory.
-  static void *allocateOutput(void *, void *runUser, int32_t index, const DLTensor *desc) {
+  static void *allocateOutput(void *user, void *runUser, int32_t index, const DLTensor *desc) {
     auto *state = static_cast<RunState *>(runUser);
     int64_t count;
     size_t size = (desc->dtype.bits * desc->dtype.lanes + 7) / 8;
@@ -116,7 +136,8 @@ struct Session::Impl {
       return nullptr;
     try {
       std::shared_ptr<void> &memory = state->allocated[index];
-      memory = allocateAligned(static_cast<size_t>(count) * size);
+      memory = static_cast<Impl *>(user)->outputMemory.allocate(static_cast<size_t>(count) * size);
+      state->bytes += static_cast<size_t>(count) * size;
       return memory.get();
     } catch (...) {
       return nullptr;
@@ -184,17 +205,29 @@ struct Session::Impl {
 
     onnxc_status status;
     {
-      ThreadPool::Run scope(ThreadPool::process(), maxThreads(),
-                            isParallel.load(std::memory_order_relaxed));
+      bool usesPool = host.parallel_for == poolParallelFor;
+      Sharing outer = sharing;
+      sharing = {!usesPool || choice.begin(), 0};
+      int64_t begin = usesPool ? ThreadPool::clockNs() : 0;
+      ThreadPool::Run scope(ThreadPool::process(), sharing.allowed ? maxThreads() : 1,
+                            sharing.allowed && workBefore.load(std::memory_order_relaxed) >= kWakeAboveNs);
       std::optional<Profile::Run> record;
       if (profile)
         record.emplace(*profile, abiOptions);
       status = model->run(lease.instance, in.data(), out.data(), &abiOptions);
+      if (usesPool) {
+        auto work = static_cast<int64_t>(sharing.work);
+        workBefore.store(work, std::memory_order_relaxed);
+        choice.end(sharing.allowed, ThreadPool::clockNs() - begin, work);
+      }
+      sharing = outer;
     }
     if (status != ONNXC_OK) {
       const char *why = model->last_error(lease.instance);
       throw Error(errorCodeOf(status), why && *why ? why : "the run failed");
     }
+    if (state.bytes)
+      outputMemory.noteRun(state.bytes);
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].isNone())
         continue;

@@ -24,7 +24,7 @@ using namespace onnxc;
 namespace {
 
 // Below this a region's fork-join costs more than the second thread gives.
-constexpr double serialBelowNs = 5000;
+constexpr double serialBelowNs = 8000;
 // Waking a parked worker costs the caller a system call and takes 5-30 us.
 constexpr double wakeAboveNs = 25000;
 // Where runs follow each other closely, a worker that is woken once stays awake.
@@ -68,6 +68,8 @@ void futexWait(std::atomic<uint32_t> &word, uint32_t expected) {
 void futexWake(std::atomic<uint32_t> &word, int count) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }
+
+double estimate(int64_t n, double costNs) { return static_cast<double>(n) * (costNs > 0 ? costNs : chunkNs); }
 
 int64_t spinNs() {
   const char *env = std::getenv("ONNXC_SPIN_US");
@@ -312,17 +314,19 @@ struct ThreadPool::Impl {
     }
   }
 
-  void run(int64_t n, double costNs, Body body, void *arg, int maxThreads) {
+  double run(int64_t n, double costNs, Body body, void *arg, int maxThreads) {
     if (n <= 0)
-      return;
-    double total = static_cast<double>(n) * (costNs > 0 ? costNs : chunkNs);
+      return 0;
+    double total = estimate(n, costNs);
     int runs = std::max(1, activeRuns.load(std::memory_order_relaxed));
     int64_t chunks = std::min({static_cast<double>(n), std::max(2.0, total / chunkNs), 1e9});
     int helpers = static_cast<int>(
         std::min<int64_t>({int64_t(maxThreads) - 1, chunks - 1, int64_t(size) - runs}));
     int slot;
-    if (insideRegion || total < serialBelowNs || helpers <= 0 || (slot = takeSlot()) < 0)
-      return body(arg, 0, n);
+    if (insideRegion || total < serialBelowNs || helpers <= 0 || (slot = takeSlot()) < 0) {
+      body(arg, 0, n);
+      return 0;
+    }
 
     bool wakeParked =
         total >= (inSeries.load(std::memory_order_relaxed) ? wakeInSeriesAboveNs : wakeAboveNs);
@@ -355,6 +359,7 @@ struct ThreadPool::Impl {
     openJobs.fetch_and(~(uint64_t(1) << slot), std::memory_order_relaxed);
     join(job);
     usedSlots.fetch_and(~(uint64_t(1) << slot), std::memory_order_release);
+    return total;
   }
 
   // The list of living pools, for fork(). Never destroyed: pools may outlive
@@ -397,9 +402,16 @@ ThreadPool &ThreadPool::process() {
 
 int ThreadPool::size() const { return impl->size; }
 
-void ThreadPool::parallelFor(int64_t n, double costNs, Body body, void *arg, int maxThreads) {
-  impl->run(n, costNs, body, arg, maxThreads);
+double ThreadPool::parallelFor(int64_t n, double costNs, Body body, void *arg, int maxThreads) {
+  return impl->run(n, costNs, body, arg, maxThreads);
 }
+
+double ThreadPool::workToShare(int64_t n, double costNs) {
+  double total = estimate(n, costNs);
+  return n > 1 && total >= serialBelowNs ? total : 0;
+}
+
+int64_t ThreadPool::clockNs() { return nowNs(); }
 
 ThreadPool::Run::Run(ThreadPool &pool, int maxThreads, bool wakeEarly) : pool(pool) {
   int runs = pool.impl->activeRuns.fetch_add(1) + 1;

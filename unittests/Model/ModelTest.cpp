@@ -89,7 +89,7 @@ int32_t runModel(onnxc_ctx *ctx) {
 
   auto *y = static_cast<float *>(onnxc_output(ctx, 0, 2, dims));
   Work work = {ctx, x, y};
-  onnxc_parallel_for(ctx, doubleRows, &work, dims[0], 3.0);
+  onnxc_parallel_for(ctx, doubleRows, &work, dims[0], 3000.0);
   onnxc_set_output(ctx, 1, 1, onnxc_input_dims(ctx, 1), onnxc_input_data(ctx, 1));
   for (int i = 2; i < 5; ++i)
     onnxc_set_output(ctx, i, 0, onnxc_input_dims(ctx, i), onnxc_input_data(ctx, i));

@@ -3,9 +3,16 @@
 #ifndef ONNXC_SCHEMA_MICROSOFTSCHEMAS_H
 #define ONNXC_SCHEMA_MICROSOFTSCHEMAS_H
 
+#include <string>
+
 namespace onnxc {
 
 inline constexpr const char *microsoftDomain = "com.microsoft";
+
+/// Whether MicrosoftOperators.def lists an operator as supported.
+bool knowsMicrosoft(const std::string &name);
+/// What to do instead of an operator that is refused; empty if there is no advice.
+std::string adviceForMicrosoft(const std::string &name);
 
 /// Adds the schemas to onnx's registry, once; may be called from any thread.
 void registerMicrosoftSchemas();

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -15,10 +16,10 @@ namespace onnxc {
 namespace {
 
 constexpr double kAssumedTrips = 32;
-constexpr double kBytesPerNs = 48;      // moved within the cache
-constexpr double kNsPerVector = 0.2;    // an arithmetic instruction
-constexpr double kNsPerFunction = 4;    // exp, tanh, erf: a polynomial
-constexpr double kNsPerDivision = 2;
+constexpr double kBytesPerNs = 192;     // moved within the cache
+constexpr double kNsPerVector = 0.15;   // an arithmetic instruction
+constexpr double kNsPerFunction = 3;    // exp, tanh, erf: a polynomial
+constexpr double kNsPerDivision = 3;
 constexpr int64_t kVectorBytes = 64;
 
 /// A number that is known now, times sizes that are known when the model runs; sums of these.
@@ -29,7 +30,12 @@ struct Cost {
 
 class CostBuilder {
 public:
-  CostBuilder(OpBuilder &b, Operation *loop) : b(b), loop(loop), loc(loop->getLoc()) {}
+  CostBuilder(OpBuilder &b, scf::ForallOp loop) : b(b), loop(loop), loc(loop->getLoc()) {
+    // Sizes that depend on the iteration are taken of the first one: it has a whole tile, or all
+    // there is.
+    for (auto [iv, from] : llvm::zip(loop.getInductionVars(), loop.getMixedLowerBound()))
+      moved.map(iv, getValueOrCreateConstantIndexOp(b, loc, from));
+  }
 
   Cost body(Block &block) {
     Cost total;
@@ -81,9 +87,13 @@ private:
       return 0;
     if (isa<vector::LoadOp, vector::StoreOp, vector::MaskedLoadOp, vector::MaskedStoreOp,
             vector::TransferReadOp, vector::TransferWriteOp, memref::LoadOp, memref::StoreOp>(op))
-      return std::max(0.3, bytesOf(type) / kBytesPerNs);
+      return std::max(0.1, bytesOf(type) / kBytesPerNs);
     if (isa<vector::GatherOp, vector::ScatterOp>(op))
       return kNsPerFunction * 2;
+    // It becomes one instruction with the addition behind it.
+    if (auto mul = dyn_cast<arith::MulFOp>(op);
+        mul && bitEnumContainsAll(mul.getFastmath(), arith::FastMathFlags::contract))
+      return 0;
     double vectors = std::max(1.0, bytesOf(type) / kVectorBytes);
     if (isa<math::MathDialect>(op.getDialect()) && !isa<math::FmaOp, math::AbsFOp, math::SqrtOp>(op))
       return kNsPerFunction * vectors;
@@ -162,7 +172,7 @@ private:
     return cast<IntegerAttr>(result[0]).getInt();
   }
 
-  /// The value, computed before the loop; none if it depends on the iteration.
+  /// The value, computed before the loop for its first iteration; none if that cannot be.
   Value outside(Value value) {
     if (!loop->isAncestor(value.getParentRegion()->getParentOp()))
       return value;

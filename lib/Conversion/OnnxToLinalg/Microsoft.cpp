@@ -39,6 +39,8 @@ struct MicrosoftPattern : OnnxPattern<onnx::CustomOp> {
     if (!lowering)
       lowering = microsoftRecurrentLowering(op.getOpType());
     if (!lowering)
+      lowering = microsoftKernelLowering(op.getOpType());
+    if (!lowering)
       return refuse(op, "com.microsoft operator " + op.getOpType() + " is not supported");
     TensorBuilder b(op.getLoc(), rewriter);
     auto results = lowering(b, MicrosoftNode{op, adaptor.getInputs(), types()});

@@ -45,6 +45,7 @@ using MicrosoftLowering =
 /// The lowering of an operator, null if this file's family has none.
 MicrosoftLowering microsoftQuantizedLowering(llvm::StringRef opType);
 MicrosoftLowering microsoftRecurrentLowering(llvm::StringRef opType);
+MicrosoftLowering microsoftKernelLowering(llvm::StringRef opType);
 
 void populateMicrosoftPatterns(mlir::RewritePatternSet &patterns, OnnxTypeConverter &types);
 

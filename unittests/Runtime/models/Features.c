@@ -49,7 +49,7 @@ static int32_t runFeatures(onnxc_ctx *ctx) {
     }
   }
   struct Work work = {a, onnxc_output(ctx, 0, 2, shape)};
-  onnxc_parallel_for(ctx, twice, &work, shape[0], 50);
+  onnxc_parallel_for(ctx, twice, &work, shape[0], 500);
   onnxc_set_output(ctx, 1, 1, onnxc_input_dims(ctx, 2), onnxc_input_data(ctx, 2));
 
   onnxc_tensor first = {a, shape, 2, ONNXC_FLOAT};

@@ -10,6 +10,7 @@ namespace onnxc::onnx {
 void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
   // 1. Types, so that the passes below see static shapes.
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());
+  pm.addNestedPass<func::FuncOp>(createOnnxExpandMicrosoft());
   // 2. Shape computations become constants; no-ops go.
   pm.addPass(createOnnxFoldConstants());
   pm.addNestedPass<func::FuncOp>(createOnnxCanonicalize());

@@ -11,6 +11,20 @@ using namespace mlir;
 
 static constexpr StringLiteral kDimParams = "onnx.dim_params";
 
+void nameArguments(func::FuncOp func, ShapeState &state) {
+  for (BlockArgument arg : func.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(arg.getType());
+    auto names = func.getArgAttrOfType<ArrayAttr>(arg.getArgNumber(), kDimParams);
+    if (!type || !names || static_cast<int64_t>(names.size()) != type.getRank())
+      continue;
+    SymbolicDims dims(type.getRank());
+    for (auto [dim, name] : llvm::zip(dims, names.getAsRange<StringAttr>()))
+      if (!name.getValue().empty())
+        dim = state.named(name.getValue());
+    state.setShape(arg, dims);
+  }
+}
+
 namespace {
 
 struct ShapeInference : impl::OnnxShapeInferenceBase<ShapeInference> {
@@ -27,20 +41,6 @@ struct ShapeInference : impl::OnnxShapeInferenceBase<ShapeInference> {
   }
 
 private:
-  void nameArguments(func::FuncOp func, ShapeState &state) {
-    for (BlockArgument arg : func.getArguments()) {
-      auto type = dyn_cast<RankedTensorType>(arg.getType());
-      auto names = func.getArgAttrOfType<ArrayAttr>(arg.getArgNumber(), kDimParams);
-      if (!type || !names || static_cast<int64_t>(names.size()) != type.getRank())
-        continue;
-      SymbolicDims dims(type.getRank());
-      for (auto [dim, name] : llvm::zip(dims, names.getAsRange<StringAttr>()))
-        if (!name.getValue().empty())
-          dim = state.named(name.getValue());
-      state.setShape(arg, dims);
-    }
-  }
-
   void updateResults(func::FuncOp func, ShapeState &state) {
     Operation *terminator = func.getBody().front().getTerminator();
     func.setType(FunctionType::get(func.getContext(), func.getArgumentTypes(),

@@ -1,6 +1,6 @@
 // Result shapes that ONNX's own inference leaves open: ranks where only the size of a shape tensor
 // is known, and shape tensors that are known in part (Reshape, Expand, ConstantOfShape, Tile,
-// Slice, Pad, TopK, Range, Resize).
+// Slice, Pad, TopK, Range, Resize, the caches of Attention).
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
 #include "onnxc/Dialect/Onnx/Transforms/Evaluate.h"
 #include "onnxc/Dialect/Onnx/Transforms/TypeInference.h"
@@ -245,6 +245,27 @@ MaybeDims ruleFor(Operation *op, ShapeState &state) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
+/// The cache that Attention gives, [batch, heads, past and new keys, size]. `fresh` are keys or values of rank 3 or 4.
+MaybeDims cacheRule(AttentionOp op, Value fresh, Value past, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(fresh);
+  if (!dims || (dims->size() != 3 && dims->size() != 4))
+    return std::nullopt;
+  if (dims->size() == 3) {
+    int64_t heads = op.getKvNumHeads() ? static_cast<int64_t>(*op.getKvNumHeads()) : 0;
+    SymbolicDim all = (*dims)[2];
+    bool known = heads > 0 && all.isKnown() && all.getValue() % heads == 0;
+    dims = SymbolicDims{(*dims)[0], heads > 0 ? SymbolicDim::known(heads) : SymbolicDim(), (*dims)[1],
+                        known ? SymbolicDim::known(all.getValue() / heads) : SymbolicDim()};
+  }
+  if (isNone(past))
+    return dims;
+  MaybeDims cached = state.shapeOf(past);
+  SymbolicDim &keys = (*dims)[2];
+  bool known = cached && cached->size() == 4 && (*cached)[2].isKnown() && keys.isKnown();
+  keys = known ? SymbolicDim::known(keys.getValue() + (*cached)[2].getValue()) : SymbolicDim();
+  return dims;
+}
+
 } // namespace
 
 SmallVector<MaybeDims> inferShapeRules(Operation *op, ShapeState &state) {
@@ -254,6 +275,10 @@ SmallVector<MaybeDims> inferShapeRules(Operation *op, ShapeState &state) {
   result[0] = ruleFor(op, state);
   if (isa<TopKOp>(op))
     result[1] = result[0];
+  if (auto attention = dyn_cast<AttentionOp>(op)) {
+    result[1] = cacheRule(attention, attention.getK(), attention.getPastKey(), state);
+    result[2] = cacheRule(attention, attention.getV(), attention.getPastValue(), state);
+  }
   return result;
 }
 

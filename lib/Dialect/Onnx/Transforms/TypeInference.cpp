@@ -106,7 +106,7 @@ LogicalResult TypeInference::inferOp(Operation *op) {
     return inferScan(op);
   if (isa<SequenceMapOp>(op))
     return inferSequenceMap(op);
-  if (!isa<OnnxOpInterface>(op))
+  if (!isa<OnnxOpInterface, CustomOp>(op))
     return success();
 
   if (isa<RangeOp>(op) && llvm::any_of(op->getOperandTypes(), isOneElementVector))

@@ -41,13 +41,21 @@ public:
   /// nanoseconds (<= 0: unknown, taken as worth a chunk); it decides how many
   /// ranges there are and whether sleeping workers are woken. At most
   /// `maxThreads` threads take part. Called from inside a body it runs serially.
-  /// The body must not throw.
-  void parallelFor(int64_t n, double costNs, Body body, void *arg, int maxThreads = INT_MAX);
+  /// The body must not throw. Returns the estimated time, in nanoseconds, of what was
+  /// offered to workers: 0 if the caller did all.
+  double parallelFor(int64_t n, double costNs, Body body, void *arg, int maxThreads = INT_MAX);
+
+  /// The estimated time of a region, in nanoseconds, or 0 where parallelFor would do it on the
+  /// caller's thread even if workers are free.
+  static double workToShare(int64_t n, double costNs);
+
+  /// The monotonic clock.
+  static int64_t clockNs();
 
   template <typename F>
-  void parallelFor(int64_t n, double costNs, F &&body, int maxThreads = INT_MAX) {
+  double parallelFor(int64_t n, double costNs, F &&body, int maxThreads = INT_MAX) {
     using Fn = std::remove_reference_t<F>;
-    parallelFor(
+    return parallelFor(
         n, costNs,
         [](void *arg, int64_t begin, int64_t end) { (*static_cast<Fn *>(arg))(begin, end); },
         const_cast<void *>(static_cast<const void *>(&body)), maxThreads);

@@ -22,6 +22,18 @@ def OnnxShapeInference : Pass<"onnx-shape-inference", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
 }
 
+def OnnxExpandMicrosoft : Pass<"onnx-expand-microsoft", "::mlir::func::FuncOp"> {
+  let summary = "Replace operators of domain com.microsoft by standard ones";
+  let description = [{
+    What ONNX Runtime's optimizer, quantizer and exporters write (FusedMatMul, SkipLayerNormalization,
+    GroupQueryAttention, ...) becomes operators of ai.onnx that compute the same, so that it gets the same fusions and
+    lowerings. Operators without an equivalent stay `onnx.Custom`: those that have a lowering or a kernel
+    (the QLinear family, MatMulNBits), and those that are not supported. A form of an operator that is not
+    supported is an error that says why.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
 def OnnxFoldConstants : Pass<"onnx-fold-constants", "::mlir::ModuleOp"> {
   let summary = "Compute operators on constants";
   let description = [{

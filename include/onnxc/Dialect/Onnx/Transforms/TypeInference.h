@@ -4,6 +4,7 @@
 #define ONNXC_DIALECT_ONNX_TRANSFORMS_TYPEINFERENCE_H
 
 #include "onnxc/Dialect/Onnx/Transforms/ShapeState.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Block.h"
 
 namespace onnxc::onnx {
@@ -39,6 +40,9 @@ private:
   bool trial;
   int depth; // of trials in trials
 };
+
+/// Gives the dimensions of a function's arguments the symbols that their names (`onnx.dim_params`) stand for.
+void nameArguments(mlir::func::FuncOp func, ShapeState &state);
 
 /// What ONNX's inference does not tell: result dimensions of `op` known here. Empty if none.
 llvm::SmallVector<std::optional<SymbolicDims>> inferShapeRules(mlir::Operation *op,
