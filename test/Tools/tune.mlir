@@ -4,7 +4,7 @@
 // RUN: onnxc %s -o %t/tuned.so --tune=60 --tune-cache=%t/cache/tune.json --tune-threads=1
 // RUN: FileCheck %s --check-prefix=CACHE < %t/cache/tune.json
 // CACHE: "version": 1
-// CACHE: "what": "tensor<256x128xf32> * tensor<128x512xf32> * tensor<256x512xf32> on {{.*}}"
+// CACHE: "what": "tensor<256x128xf32> * {{.*}} on {{.*}}"
 // CACHE: "strategies": [
 // CACHE: "ns": [
 
