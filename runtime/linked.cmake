@@ -2,6 +2,8 @@
 # library, and must not need libstdc++ or run code at load time.
 include_guard()
 
+set(ONNXC_LINKED_FOLDER ${CMAKE_BINARY_DIR}/lib/onnxc CACHE PATH "Where these archives are built")
+
 function(add_onnxc_linked_library name)
   file(GLOB srcs CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_library(${name} STATIC ${srcs})
@@ -11,8 +13,10 @@ function(add_onnxc_linked_library name)
   # would need their runtime in the process that loads the model; unit tests compile the
   # sources again with them.
   target_compile_options(${name} PRIVATE -O2 -fno-exceptions -fno-rtti -fno-threadsafe-statics
-    -fvisibility=hidden -fno-math-errno -fno-sanitize=all)
+    -fvisibility=hidden -fno-math-errno -fno-sanitize=all
+    # Models link no compiler runtime.
+    $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},aarch64>:-mno-outline-atomics>)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
-    ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/onnxc)
+    ARCHIVE_OUTPUT_DIRECTORY ${ONNXC_LINKED_FOLDER})
   install(TARGETS ${name} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/onnxc)
 endfunction()

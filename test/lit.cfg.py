@@ -2,6 +2,8 @@
 # LLVM's), so RUN lines name them plainly: onnxc, onnx-mlir-opt, FileCheck, not.
 import os
 import platform
+import sys
+from pathlib import Path
 
 import lit.formats
 
@@ -11,6 +13,14 @@ config.suffixes = [".mlir", ".onnxtxt", ".test"]
 config.excludes = ["Inputs", "utils", "backend", "models", "errors", "python"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
+
+# What needs an emulator is unsupported where there is none.
+sys.path.insert(0, os.path.join(config.test_source_root, "targets"))
+import remote  # noqa: E402
+
+for name, missing in remote.available(Path(config.onnxc_build_dir)).items():
+    if not missing:
+        config.available_features.add(f"run-{name}")
 
 if platform.machine() == "x86_64":
     config.available_features.add("x86_64-host")
@@ -26,7 +36,7 @@ utils = os.path.join(config.test_source_root, "utils")
 config.substitutions += [
     ("%python", config.python),
     # Compiles each model of a text file, runs it and compares with onnx's reference.
-    ("%check-op", f"{config.python} {utils}/check_op.py"),
+    ("%check-op", f"{config.python} {utils}/check_op.py --build {config.onnxc_build_dir}"),
     # Text format to a binary model.
     ("%onnx-as", f"{config.python} {utils}/onnx_as.py"),
     ("%build", config.onnxc_build_dir),

@@ -94,6 +94,10 @@ def suites(build, jobs):
             [python, str(HERE / "models" / "run.py"), "--build", str(build), "--max-mb", "50"],
             ownTotals,
         ),
+        "targets": (
+            [python, str(HERE / "targets" / "run.py"), "--build", str(build), f"-j{jobs}"],
+            ownTotals,
+        ),
         "backend": (
             [python, str(HERE / "backend" / "run.py"), "--build", str(build), f"-j{jobs}"],
             ownTotals,

@@ -192,6 +192,8 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
   SmallVector<StringRef> cpus;
   StringRef(options.march).split(cpus, ',');
   for (StringRef cpu : cpus) {
+    if (cpu.empty() && cpus.size() > 1)
+      return emitError(fileLoc) << "--march has an empty name in its list of CPUs";
     FailureOr<TargetSpec> target = resolveTarget(fileLoc, options.target, cpu);
     if (failed(target))
       return failure();

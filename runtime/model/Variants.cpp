@@ -2,6 +2,9 @@
 // more than the architecture's baseline.
 #include <stdio.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 #include "context.h"
 
@@ -41,6 +44,11 @@ bool hasFeature(const onnxc_cpu_feature &feature) {
     return false;
   return cpuid(feature.leaf, feature.subleaf).values[feature.reg] >> feature.bit & 1;
 }
+
+#elif defined(__aarch64__)
+
+uint64_t savedState() { return ~uint64_t(0); }
+bool hasFeature(const onnxc_cpu_feature &feature) { return getauxval(feature.leaf) >> feature.bit & 1; }
 
 #else
 

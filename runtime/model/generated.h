@@ -26,7 +26,8 @@ typedef struct onnxc_arg_desc {
   const char *type_str; /* as in the metadata: "seq(map(int64,tensor(float)))" */
 } onnxc_arg_desc;
 
-/* Something that the code uses and a CPU may lack: a bit of cpuid. */
+/* Something that the code uses and a CPU may lack. x86: a bit of cpuid. AArch64: a bit of what getauxval() tells
+ * of leaf (AT_HWCAP or AT_HWCAP2); subleaf and reg are 0. */
 typedef struct onnxc_cpu_feature {
   const char *name;
   uint32_t leaf, subleaf;

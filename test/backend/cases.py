@@ -40,6 +40,11 @@ def nodeCases():
     return cases
 
 
+def load(path):
+    """The names in a file, one a line; # begins a comment."""
+    return {line.split("#")[0].strip() for line in path.read_text().splitlines()} - {""}
+
+
 class Suite(BackendTest):
     """ONNX's runner with the node cases taken from the cache."""
 

@@ -5,6 +5,7 @@
   run.py -k 'test_add|relu'   the cases whose names match; each failure is printed
   run.py --group operator     failures counted by operator (or by message)
   run.py --update             rewrites expected-failures.txt from this run
+  run.py --target aarch64     compiled for another CPU, and run in an emulator (see test/targets/remote.py)
 
 A case that fails and is not listed, or passes and is listed, fails the run (a listed case whose
 reason begins with "random:" may pass by chance).
@@ -20,10 +21,12 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "targets"))
 EXPECTED = HERE / "expected-failures.txt"
 
 import cases  # noqa: E402
 import pool  # noqa: E402
+import remote  # noqa: E402
 
 
 def onnxcBackend():
@@ -106,6 +109,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=HERE.parents[1] / "build", type=Path, help="build folder (default: build)")
     parser.add_argument("-k", default="", metavar="REGEX", help="only the cases whose name matches")
+    parser.add_argument("--cases", type=Path, help="only the cases that this file lists, one a line")
+    parser.add_argument("--target", choices=remote.TARGETS, help="another CPU than this machine's")
     parser.add_argument("-j", type=int, default=2, help="workers (default: 2)")
     parser.add_argument("-v", action="store_true", help="whole messages")
     parser.add_argument("--timeout", type=float, default=180, help="seconds a case may take")
@@ -122,9 +127,21 @@ def main():
     scratch = tempfile.TemporaryDirectory(prefix="onnxc-backend-")
     os.environ["ONNX_MODELS"] = scratch.name
 
+    backend = onnxcBackend()
+    if args.target:
+        target = remote.TARGETS[args.target]
+        if missing := target.missing(args.build.resolve()):
+            parser.error(f"--target {args.target}: {missing}")
+        backend = remote.RemoteBackend(target, args.build.resolve())
+
     pattern = re.compile(args.k)
-    backendTests = cases.Suite(onnxcBackend())
+    backendTests = cases.Suite(backend)
     suite = [entry for entry in backendTests.items() if pattern.search(entry[1])]
+    if args.cases:
+        listed = cases.load(args.cases)
+        suite = [entry for entry in suite if entry[1] in listed]
+        if unknown := listed - set(backendTests.byName):
+            parser.error(f"{args.cases} lists {min(unknown)}, which is no case")
     expected = loadExpected()
     results = {}
     start = time.monotonic()

@@ -79,3 +79,15 @@ def testTheModelNeedsOnlyLibc(example):
         line.split("[")[1].rstrip("]") for line in call("readelf", "-d", build / "iris-model.so").splitlines() if "NEEDED" in line
     }
     assert needed <= {"libc.so.6", "libm.so.6"}
+
+
+def testTheInstalledCompilerLinksForOtherMachines(tmp_path):
+    if not (BUILD / "lib" / "onnxc" / "aarch64" / "libonnxc_model.a").exists():
+        pytest.skip("the model runtime for aarch64 is not built")
+    call("cmake", "--install", BUILD, "--prefix", tmp_path / "prefix")
+    model = tmp_path / "model.so"
+    call(tmp_path / "prefix" / "bin" / "onnxc", ROOT / "examples" / "cpp" / "iris.onnxtxt", "-o", model, "--target=aarch64-linux-gnu")
+    text = call("readelf", "-h", "-d", model)
+    assert "AArch64" in text
+    needed = {line.split("[")[1].rstrip("]") for line in text.splitlines() if "NEEDED" in line}
+    assert needed <= {"libc.so.6", "libm.so.6"}

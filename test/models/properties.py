@@ -25,14 +25,9 @@ def isEqual(a, b):
     return np.array_equal(a, b)
 
 
-def checkThreads(onnxc, library, feed):
+def checkThreads(openSession, feed):
     """Results for 1, 2 and 3 threads (the pool's size is ONNXC_NUM_THREADS) are the same."""
-    results = []
-    for threads in (1, 2, 3):
-        options = onnxc.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxc.InferenceSession(str(library), options)
-        results.append(flatten(session.run(None, feed)))
+    results = [flatten(openSession(threads).run(None, feed)) for threads in (1, 2, 3)]
     return [
         f"{threads} threads give other results than one"
         for threads, other in zip((2, 3), results[1:], strict=True)

@@ -4,6 +4,7 @@
   run.py                   all of them (39, about 2 GB)
   run.py --max-mb 50       those below 50 MB
   run.py resnet50 unet     some
+  run.py --target aarch64 magika    compiled for another CPU, and run in an emulator (see test/targets/remote.py)
 
 The models are made once, into the cache folder (ONNXC_CACHE_DIR, default ~/.cache/onnxc), by
 ../shared/models/make_models.py; --root names a folder that holds them already. Each model
@@ -22,13 +23,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "targets"))
+import remote  # noqa: E402
+
 RECIPES = HERE.parents[1].parent / "shared" / "models"
 EXPECTED = HERE / "expected-failures.txt"
 
 
-def checkOne(folder):
-    """Runs in a child process: {problems, compile_s, run_ms, peak_mb}."""
-    sys.path.insert(0, str(HERE))
+def checkOne(folder, build, target):
+    """Runs in a child process: {problems, compile_s, run_ms, peak_mb}. target: a remote.Target, or None for
+    this machine."""
     import outputs
     import properties
     import onnxc
@@ -38,10 +42,18 @@ def checkOne(folder):
     with tempfile.TemporaryDirectory() as scratch:
         library = Path(scratch) / "model.so"
         start = time.perf_counter()
-        onnxc.compile(str(folder / "model.onnx"), str(library))
+        onnxc.compile(str(folder / "model.onnx"), str(library), **(target.options if target else {}))
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        session = onnxc.InferenceSession(str(library))
+
+        def openSession(threads):
+            if target:
+                return remote.RemoteSession(library, target, build, threads)
+            options = onnxc.SessionOptions()
+            options.intra_op_num_threads = threads
+            return onnxc.InferenceSession(str(library), options)
+
+        session = openSession(2 if target else 0)
         times = []
         for number, dataSet in enumerate(meta["sets"]):
             data = folder / f"test_data_set_{number}"
@@ -62,9 +74,11 @@ def checkOne(folder):
                 if wrong:
                     problems.append(f"set {number}, {name}: {wrong}")
             if number == 0:
-                problems += properties.checkThreads(onnxc, library, feed)
-                problems += properties.checkAllocations(session, feed)
-        problems += properties.checkArena(session)
+                problems += properties.checkThreads(openSession, feed)
+                if not target:
+                    problems += properties.checkAllocations(session, feed)
+        if not target:
+            problems += properties.checkArena(session)
     return {
         "problems": problems,
         "compile_s": seconds,
@@ -73,11 +87,13 @@ def checkOne(folder):
     }
 
 
-def runOne(folder, timeout, build):
-    command = [sys.executable, __file__, "--one", str(folder)]
+def runOne(folder, timeout, build, target):
+    command = [sys.executable, __file__, "--one", str(folder), "--build", str(build)]
+    if target:
+        command += ["--target", target]
     environment = dict(os.environ, ONNXC_NUM_THREADS="3")
     counter = build / "unittests" / "Runtime" / "libAllocationCounter.so"
-    if counter.exists():
+    if counter.exists() and not target:
         environment |= {"LD_PRELOAD": str(counter), "ONNXC_COUNTED": "model.so"}
     try:
         done = subprocess.run(
@@ -116,13 +132,17 @@ def main():
     parser.add_argument("--root", type=Path, help="folder with the models, made already")
     parser.add_argument("--max-mb", type=float, default=float("inf"), help="leave out larger models")
     parser.add_argument("--timeout", type=float, default=300, help="seconds a model may take")
+    parser.add_argument("--target", choices=remote.TARGETS, help="another CPU than this machine's")
     parser.add_argument("-j", type=int, default=2, help="models at the same time")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
+    target = remote.TARGETS[args.target] if args.target else None
     if args.one:
-        print("RESULT " + json.dumps(checkOne(args.one)), flush=True)
+        print("RESULT " + json.dumps(checkOne(args.one, args.build, target)), flush=True)
         return 0
+    if missing := target and target.missing(args.build.resolve()):
+        parser.error(f"--target {args.target}: {missing}")
 
     package = args.build.resolve() / "python"
     if package.is_dir():
@@ -149,7 +169,7 @@ def main():
     expected = loadExpected()
     count = {"passed": 0, "failed": 0, "skipped": 0}
     with ThreadPoolExecutor(args.j) as executor:
-        results = executor.map(lambda name: runOne(root / name, args.timeout, args.build.resolve()), names)
+        results = executor.map(lambda name: runOne(root / name, args.timeout, args.build.resolve(), args.target), names)
         for name, result in zip(names, results, strict=True):
             problems = result["problems"]
             if problems and name in expected:

@@ -4,6 +4,7 @@
     # RUN: %check-op %s
     # RUN: %check-op %s -O0
     # RUN: %check-op %s --option winograd=f4
+    # RUN: %check-op %s --target aarch64      (test/targets/remote.py)
 
 The file holds models in ONNX's text format, separated by lines `# -----`. Inputs
 are made from a fixed seed. Comments inside a model say what differs from that:
@@ -32,6 +33,9 @@ import onnx.parser
 from onnx.reference import ReferenceEvaluator
 
 import onnxc
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "targets"))
+import remote  # noqa: E402
 
 LOW_PRECISION = {"float16", "bfloat16"}
 
@@ -138,7 +142,7 @@ def difference(expected, actual, tolerance):
     return f"{int(wrong.sum())} of {wrong.size} differ; at {list(where)} got {actual[where]}, want {expected[where]}"
 
 
-def check(text, number, options):
+def check(text, number, options, openSession):
     """Returns a list of failures of one model."""
     model = onnx.parser.parse_model(text)
     told = directives(text)
@@ -153,7 +157,7 @@ def check(text, number, options):
     with tempfile.TemporaryDirectory() as folder:
         try:
             library = onnxc.compile(model, str(Path(folder) / "model.so"), **options)
-            session = onnxc.InferenceSession(str(library or Path(folder) / "model.so"))
+            session = openSession(library or Path(folder) / "model.so")
             for dims in told["dims"] or [{}]:
                 dims = dict(dims)
                 feed = {
@@ -185,16 +189,23 @@ def main():
     parser.add_argument("file", type=Path)
     parser.add_argument("--only", type=int, help="number of the one model to check, from 1")
     parser.add_argument("-O", type=int, help="optimisation level")
+    parser.add_argument("--target", choices=remote.TARGETS, help="another CPU than this machine's")
+    parser.add_argument("--build", type=Path, help="build folder, for --target")
     parser.add_argument("--option", action="append", default=[], help="key=value for the compiler")
     args = parser.parse_args()
     options = dict(option.split("=", 1) for option in args.option)
     if args.O is not None:
         options["O"] = args.O
+    openSession = lambda library: onnxc.InferenceSession(str(library))  # noqa: E731
+    if args.target:
+        target = remote.TARGETS[args.target]
+        options |= target.options
+        openSession = lambda library: remote.RemoteSession(library, target, args.build, threads=2)  # noqa: E731
     problems = []
     models = [m for m in re.split(r"(?m)^# -----\s*$", args.file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
     for number, text in enumerate(models, 1):
         if args.only in (None, number):
-            problems += check(text, number, options)
+            problems += check(text, number, options, openSession)
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -215,7 +215,8 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg operations on memrefs as loops with register tiles";
   let description = [{
     See onnxc/Codegen/CPU/LoopEmitter.h. A reduction's nest takes up the fill before it and the
-    elementwise work after it (onnxc/Codegen/CPU/LoopFusion.h), so that results stay in registers until they are done.
+    elementwise work after it (onnxc/Codegen/CPU/LoopFusion.h), so that results stay in registers until they are done. Neighbouring loops over contiguous
+    memory become one. A sum along contiguous memory is several sums side by side.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">,
@@ -224,7 +225,9 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
            "Instructions for products of bytes", [{::llvm::cl::values(
              clEnumValN(ByteProducts::Portable, "portable", "32-bit lanes"),
              clEnumValN(ByteProducts::Pairs, "pairs", "x86's vpmaddwd"),
-             clEnumValN(ByteProducts::Quads, "quads", "x86's vpdpbusd"))}]>,
+             clEnumValN(ByteProducts::Quads, "quads", "x86's vpdpbusd"),
+             clEnumValN(ByteProducts::SignedDots, "signed-dots", "AArch64's sdot"),
+             clEnumValN(ByteProducts::MixedDots, "mixed-dots", "AArch64's usdot"))}]>,
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",

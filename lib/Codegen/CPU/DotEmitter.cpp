@@ -181,12 +181,14 @@ private:
   /// `vectors` has the lanes of each vector of columns.
   void emitRows(Value column, ArrayRef<int64_t> vectors) {
     base[dot.column] = column;
+    offsets.clear();
+    if (target.byteProducts == ByteProducts::SignedDots)
+      emitOffsets(vectors);
     if (!rows)
       return emitTile(1, vectors);
     int64_t count = vectors.size();
-    int64_t limit = target.byteProducts == ByteProducts::Quads
-                        ? (target.numRegisters - 2 - count) / count
-                        : (target.numRegisters - 4 - 2 * count) / (count + 1);
+    // Beside the sums: the columns, where they are split a part of each, and what is multiplied with them.
+    int64_t limit = (target.numRegisters - 2 - (takesWords() ? 1 : 2) * count) / count;
     limit = std::clamp<int64_t>(limit, 1, 12);
     std::optional<int64_t> size = getConstantIntValue(sizes[*rows]);
     auto tiles = [&](Value from, Value to, int64_t step) {
@@ -217,6 +219,16 @@ private:
     }
   }
 
+  /// Only signed bytes are multiplied here, so that 128 is taken from each of the left side: the accumulators
+  /// start with that many times the sums of the weights.
+  void emitOffsets(ArrayRef<int64_t> vectors) {
+    SmallVector<Value> zeros;
+    for (int64_t lanes : vectors)
+      zeros.push_back(constant(VectorType::get(lanes, b.getI32Type()), 0));
+    for (Value sum : emitSums(reductions, zeros, 0, vectors))
+      offsets.push_back(arith::ShLIOp::create(b, loc, sum, constant(cast<VectorType>(sum.getType()), 7)));
+  }
+
   /// The end of the last whole step after `from`.
   Value floorTo(unsigned dim, Value from, int64_t step) {
     AffineExpr d0 = b.getAffineDimExpr(0), d1 = b.getAffineDimExpr(1);
@@ -234,13 +246,13 @@ private:
     SmallVector<Value> accumulators;
     for (int64_t row = 0; row < height; ++row) {
       int64_t at = 0;
-      for (int64_t lanes : vectors) {
+      for (auto [i, lanes] : llvm::enumerate(vectors)) {
         auto type = VectorType::get(lanes, b.getI32Type());
         places.push_back(indices(map, row, at));
         at += lanes;
-        accumulators.push_back(
-            start ? Value(vector::BroadcastOp::create(b, loc, type, start))
-                  : Value(vector::LoadOp::create(b, loc, type, out, places.back())));
+        Value first = start ? Value(vector::BroadcastOp::create(b, loc, type, start))
+                            : Value(vector::LoadOp::create(b, loc, type, out, places.back()));
+        accumulators.push_back(offsets.empty() ? first : arith::AddIOp::create(b, loc, first, offsets[i]));
       }
     }
     SmallVector<Value> sums = emitSums(reductions, accumulators, height, vectors);
@@ -333,6 +345,7 @@ private:
     return results;
   }
 
+  /// One step of each sum; without rows the sums are those of the weights.
   SmallVector<Value> emitDots(ArrayRef<Value> accumulators, int64_t height,
                               ArrayRef<int64_t> vectors) {
     SmallVector<SmallVector<Value>> columns;
@@ -346,23 +359,32 @@ private:
       columns.push_back(splitWeights(vector::LoadOp::create(b, loc, type, weights, place), lanes));
       at += lanes;
     }
-    SmallVector<Value> results;
-    for (int64_t row = 0; row < height; ++row) {
-      Value bytes = vector::LoadOp::create(b, loc, VectorType::get(kDotDepth, b.getI8Type()),
-                                           dot.x->get(), indices(x, row, 0));
-      Value word = vector::BitCastOp::create(b, loc, VectorType::get(1, b.getI32Type()), bytes);
-      SmallVector<Value> parts = splitBytes(vector::ExtractOp::create(b, loc, word, 0));
-      for (auto [i, lanes] : llvm::enumerate(vectors)) {
-        Value sum = accumulators[row * vectors.size() + i];
-        for (auto [part, column] : llvm::zip(parts, columns[i]))
-          sum = multiplyAdd(sum, part, column, lanes);
-        results.push_back(sum);
-      }
+    SmallVector<Value> results(accumulators);
+    if (height == 0) {
+      for (auto [sum, column, lanes] : llvm::zip(results, columns, vectors))
+        sum = callDot(sum, column[0], constant(cast<VectorType>(column[0].getType()), 1), lanes);
+      return results;
     }
+    SmallVector<SmallVector<Value>> parts;
+    for (int64_t row = 0; row < height; ++row)
+      parts.push_back(splitBytes(vector::LoadOp::create(
+          b, loc, VectorType::get(kDotDepth, b.getI8Type()), dot.x->get(), indices(x, row, 0))));
+    // One part of the weights at a time: all of them would not leave registers for the sums.
+    for (size_t part = 0; part < columns[0].size(); ++part)
+      for (int64_t row = 0; row < height; ++row)
+        for (auto [i, lanes] : llvm::enumerate(vectors)) {
+          Value &sum = results[row * vectors.size() + i];
+          sum = multiplyAdd(sum, parts[row][part], columns[i][part], lanes);
+        }
     return results;
   }
 
   // ---- how bytes are multiplied ----
+
+  /// Whether four bytes are multiplied with four by one instruction.
+  bool takesWords() const {
+    return target.byteProducts != ByteProducts::Portable && target.byteProducts != ByteProducts::Pairs;
+  }
 
   Value constant(VectorType type, int64_t value) {
     return arith::ConstantOp::create(
@@ -371,10 +393,12 @@ private:
 
   /// The parts of four bytes that are multiplied one after the other: the word itself, its bytes in
   /// two words of 16-bit halves, or each byte as a word.
-  SmallVector<Value> splitBytes(Value word) {
-    if (target.byteProducts == ByteProducts::Quads)
-      return {word};
+  SmallVector<Value> splitBytes(Value bytes) {
     Type i32 = b.getI32Type();
+    Value word = vector::ExtractOp::create(
+        b, loc, vector::BitCastOp::create(b, loc, VectorType::get(1, i32), bytes), 0);
+    if (takesWords())
+      return {word};
     auto masked = [&](int64_t shift, int64_t mask) {
       Value amount = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, shift));
       Value bits = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, mask));
@@ -388,7 +412,7 @@ private:
 
   /// The parts of the weights that belong to them, sign-extended.
   SmallVector<Value> splitWeights(Value bytes, int64_t lanes) {
-    if (target.byteProducts == ByteProducts::Quads)
+    if (takesWords())
       return {bytes};
     bool pairs = target.byteProducts == ByteProducts::Pairs;
     auto type = pairs ? VectorType::get(2 * lanes, b.getI16Type())
@@ -404,21 +428,33 @@ private:
   }
 
   Value multiplyAdd(Value sum, Value part, Value column, int64_t lanes) {
-    auto i32 = VectorType::get(lanes, b.getI32Type());
-    Value x = vector::BroadcastOp::create(b, loc, i32, part);
-    auto call = [&](StringRef name, ValueRange operands) {
-      return LLVM::CallIntrinsicOp::create(b, loc, i32, b.getStringAttr(name), operands).getResult(0);
-    };
+    Value x = vector::BroadcastOp::create(b, loc, sum.getType(), part);
     if (target.byteProducts == ByteProducts::Portable)
       return arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, x, column));
     x = vector::BitCastOp::create(b, loc, column.getType(), x);
-    std::string bits = std::to_string(lanes * 32);
-    if (target.byteProducts == ByteProducts::Quads)
-      return call("llvm.x86.avx512.vpdpbusd." + bits, {sum, x, column});
+    if (target.byteProducts == ByteProducts::SignedDots)
+      x = arith::XOrIOp::create(b, loc, x, constant(cast<VectorType>(x.getType()), -128));
+    if (takesWords())
+      return callDot(sum, x, column, lanes);
     StringRef name = lanes == 16  ? "llvm.x86.avx512.pmaddw.d.512"
                      : lanes == 8 ? "llvm.x86.avx2.pmadd.wd"
                                   : "llvm.x86.sse2.pmadd.wd";
-    return arith::AddIOp::create(b, loc, sum, call(name, {x, column}));
+    return arith::AddIOp::create(b, loc, sum, call(name, sum.getType(), {x, column}));
+  }
+
+  /// `sum` and the products of each four bytes of `x` and `column`.
+  Value callDot(Value sum, Value x, Value column, int64_t lanes) {
+    std::string bits = std::to_string(lanes * 32);
+    if (target.byteProducts == ByteProducts::Quads)
+      return call("llvm.x86.avx512.vpdpbusd." + bits, sum.getType(), {sum, x, column});
+    std::string types = ".v" + std::to_string(lanes) + "i32.v" + std::to_string(4 * lanes) + "i8";
+    if (target.byteProducts == ByteProducts::MixedDots)
+      return call("llvm.aarch64.neon.usdot" + types, sum.getType(), {sum, x, column});
+    return call("llvm.aarch64.neon.sdot" + types, sum.getType(), {sum, x, column});
+  }
+
+  Value call(const llvm::Twine &name, Type type, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(b, loc, type, b.getStringAttr(name), operands).getResult(0);
   }
 
   // ---- memory ----
@@ -455,6 +491,7 @@ private:
   std::optional<unsigned> rows; // the loop that the rows of a tile follow
   Value weights;                // with the last two dimensions in one
   Value start;                  // of the accumulators; null: what the result holds
+  SmallVector<Value> offsets;   // added to those of each row
 };
 
 } // namespace

@@ -1,4 +1,5 @@
 // onnxc-emit-loops: see Passes.td.
+#include "CollapseLoops.h"
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 #include "onnxc/Codegen/Passes.h"
@@ -28,30 +29,34 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
     VectorTarget target{vectorBits, numRegisters, byteProducts};
+    std::vector<linalg::LinalgOp> ops;
+    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     std::vector<Nest> nests;
-    WalkResult walked = getOperation().walk([&](linalg::LinalgOp op) {
+    for (linalg::LinalgOp op : ops) {
       if (!op.hasPureBufferSemantics()) {
         op.emitError("is not on buffers");
-        return WalkResult::interrupt();
+        return signalPassFailure();
       }
       // Products of packed bytes have an emitter of their own.
       if (auto columns = vectorBits > 0 ? packedDotColumns(op) : std::nullopt) {
         if (cg::LoweringConfig(op).hasSchedule()) {
           op.emitError("is a product of packed bytes: its strategy can give tile sizes only");
-          return WalkResult::interrupt();
+          return signalPassFailure();
         }
         nests.push_back({op, {}, {}, /*isPackedDot=*/true});
         nests.back().schedule.vectorDim = columns;
-        return WalkResult::advance();
+        continue;
       }
+      // Here the loops of sums only, of which what joins the nest knows nothing. A strategy speaks of
+      // the loops as they are.
+      if (!cg::LoweringConfig(op).hasSchedule())
+        if (linalg::LinalgOp merged = collapseLoops(rewriter, op, utils::IteratorType::reduction))
+          op = merged;
       FailureOr<LoopSchedule> schedule = decideLoopSchedule(op, target);
       if (failed(schedule))
-        return WalkResult::interrupt();
+        return signalPassFailure();
       nests.push_back({op, *schedule, {}});
-      return WalkResult::advance();
-    });
-    if (walked.wasInterrupted())
-      return signalPassFailure();
+    }
     // All fusions are found before anything is rewritten: loops tell less about what they touch.
     llvm::SmallPtrSet<Operation *, 16> taken;
     for (Nest &nest : nests) {
@@ -71,8 +76,14 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
         emitPackedDot(rewriter, nest.op, target, nest.fusion);
         continue;
       }
-      if (taken.contains(nest.op) ||
-          succeeded(emitLoops(rewriter, nest.op, nest.schedule, nest.fusion)))
+      if (taken.contains(nest.op))
+        continue;
+      // Elementwise work that no nest has taken.
+      if (nest.op.getNumReductionLoops() == 0 && !cg::LoweringConfig(nest.op).hasSchedule()) {
+        if (linalg::LinalgOp merged = collapseLoops(rewriter, nest.op, utils::IteratorType::parallel))
+          nest = {merged, chooseLoopSchedule(merged, target), {}};
+      }
+      if (succeeded(emitLoops(rewriter, nest.op, nest.schedule, nest.fusion)))
         continue;
       if (cg::LoweringConfig(nest.op).vector) {
         nest.op.emitError("has a strategy with vectors along a loop whose reduction has no vector form");

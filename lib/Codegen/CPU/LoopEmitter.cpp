@@ -91,12 +91,20 @@ private:
                                            {tile.sizes[dim]});
   }
 
-  /// The operation that combines with the accumulator, for a horizontal reduction.
-  std::optional<vector::CombiningKind> combiner(unsigned init) {
+  /// How values are combined with an accumulator, for a horizontal reduction.
+  struct Combiner {
+    vector::CombiningKind kind;
+    arith::FastMathFlags flags; ///< those of the body's operation
+  };
+  std::optional<Combiner> combiner(unsigned init) {
     SmallVector<Operation *, 4> combiners;
     if (!matchReduction(op.getRegionOutputArgs(), init, combiners) || combiners.size() != 1)
       return std::nullopt;
-    return linalg::getCombinerOpKind(combiners[0]);
+    std::optional<vector::CombiningKind> kind = linalg::getCombinerOpKind(combiners[0]);
+    if (!kind)
+      return std::nullopt;
+    auto fast = dyn_cast<arith::ArithFastMathInterface>(combiners[0]);
+    return Combiner{*kind, fast ? fast.getFastMathFlagsAttr().getValue() : arith::FastMathFlags::none};
   }
   /// Whether every accumulator has one.
   bool combines() {
@@ -337,16 +345,16 @@ private:
     if (vectorReduction)
       reductions.push_back(*schedule.vectorDim);
 
-    SmallVector<vector::CombiningKind> kinds;
+    SmallVector<Combiner> combined;
     for (unsigned i = 0; vectorReduction && i < numInits; ++i)
-      kinds.push_back(*combiner(i));
+      combined.push_back(*combiner(i));
     for (unsigned i = 0; i < numInits; ++i)
       for (const Coordinates &c : places[i]) {
         if (reductions.empty() && !initUsed[i])
           accumulators.push_back(Value());
         else if (vectorReduction)
           accumulators.push_back(
-              identityVector(b, loc, kinds[i], tile.elementType(initIndex(i)), tile.lanes));
+              identityVector(b, loc, combined[i].kind, tile.elementType(initIndex(i)), tile.lanes));
         else if (fusion.fill)
           accumulators.push_back(startVector());
         else
@@ -360,8 +368,8 @@ private:
         Value value = results[at++];
         if (vectorReduction) {
           Value start = fusion.fill ? startValue() : tile.loadScalar(initIndex(i), c);
-          value = vector::ReductionOp::create(b, loc, kinds[i], value, start,
-                                              arith::FastMathFlags::reassoc);
+          value = vector::ReductionOp::create(b, loc, combined[i].kind, value, start,
+                                              combined[i].flags | arith::FastMathFlags::reassoc);
         }
         if (fusion.storesResult)
           tile.store(initIndex(i), c, value, vectorReduction);
@@ -444,8 +452,17 @@ private:
         affine::makeComposedFoldedAffineApply(b, loc, d0.floorDiv(tile.lanes) * tile.lanes,
                                               {tile.sizes[dim]}));
     SmallVector<Value> values(accumulators);
+    Value from = index(0);
+    if (int64_t step = tile.lanes * sumsSideBySide(accumulators.size());
+        step > tile.lanes && (!size || *size >= 2 * step)) {
+      Value end = getValueOrCreateConstantIndexOp(
+          b, loc,
+          affine::makeComposedFoldedAffineApply(b, loc, d0.floorDiv(step) * step, {tile.sizes[dim]}));
+      values = emitSideBySide(dim, end, step, accumulators, places);
+      from = end;
+    }
     if (!size || *size >= tile.lanes)
-      values = carry(index(0), whole, tile.lanes, accumulators);
+      values = carry(from, whole, tile.lanes, values);
     if (size && *size % tile.lanes == 0)
       return values;
     // The ragged end: lanes past it keep their accumulator.
@@ -457,6 +474,46 @@ private:
       value = arith::SelectOp::create(b, loc, tile.mask, value, before);
     tile.mask = savedMask;
     return ended;
+  }
+
+  /// A single sum waits for each addition: so many go side by side where the tile has few.
+  static int64_t sumsSideBySide(size_t accumulators) {
+    return accumulators <= 2 ? 4 : accumulators <= 4 ? 2 : 1;
+  }
+
+  /// Several sums along the vector dimension `dim` from 0 to `end`, added up behind the loop.
+  SmallVector<Value> emitSideBySide(unsigned dim, Value end, int64_t step,
+                                    ArrayRef<Value> accumulators,
+                                    ArrayRef<SmallVector<Coordinates>> places) {
+    size_t count = accumulators.size();
+    auto combinerOf = [&](size_t i) { return *combiner(i / places[0].size()); };
+    SmallVector<Value> starts(accumulators);
+    while (starts.size() < count * (step / tile.lanes)) {
+      size_t i = starts.size() % count;
+      Type element = getElementTypeOrSelf(accumulators[i].getType());
+      starts.push_back(identityVector(b, loc, combinerOf(i).kind, element, tile.lanes));
+    }
+    auto forOp = scf::ForOp::create(b, loc, index(0), end, index(step), starts);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(forOp.getBody());
+      SmallVector<Value> carried(forOp.getRegionIterArgs()), inside;
+      for (int64_t at = 0; at < step; at += tile.lanes) {
+        tile.base[dim] = at ? arith::AddIOp::create(b, loc, forOp.getInductionVar(), index(at))
+                            : forOp.getInductionVar();
+        inside.append(emitBody(ArrayRef(carried).slice(inside.size(), count), places));
+      }
+      scf::YieldOp::create(b, loc, inside);
+    }
+    SmallVector<Value> sums(forOp.getResults());
+    for (; sums.size() > count; sums.truncate(sums.size() / 2))
+      for (size_t i = 0, half = sums.size() / 2; i < half; ++i) {
+        Combiner with = combinerOf(i % count);
+        sums[i] = vector::makeArithReduction(
+            b, loc, with.kind, sums[i], sums[i + half],
+            arith::FastMathFlagsAttr::get(b.getContext(), with.flags), /*mask=*/Value());
+      }
+    return sums;
   }
 
   SmallVector<Value> emitBody(ArrayRef<Value> accumulators,

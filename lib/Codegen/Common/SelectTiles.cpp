@@ -441,7 +441,11 @@ private:
   /// Elementwise work and reductions along rows: as many rows as fit into half the first-level cache.
   void tileRows(linalg::LinalgOp root, Group &group, ArrayRef<int64_t> sizes,
                 ArrayRef<bool> tileable, SmallVector<int64_t> &tiles) {
-    int64_t budget = 16 * 1024, inside = 1;
+    // Elements; what goes from one member to the next stays in the first-level cache.
+    bool passesOn = llvm::count_if(group.members, [](linalg::LinalgOp member) {
+                      return !isa<linalg::FillOp>(member);
+                    }) > 1;
+    int64_t budget = (passesOn ? 4 : 16) * 1024, inside = 1;
     for (unsigned dim = 0; dim < sizes.size(); ++dim)
       if (!tileable[dim])
         inside *= std::max<int64_t>(1, assumed(sizes[dim]));

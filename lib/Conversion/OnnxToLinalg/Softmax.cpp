@@ -14,9 +14,11 @@ using namespace mlir;
 
 namespace onnxc {
 
+// One instruction: whatever it gives for a row with NaN, the powers and so their sum have NaN.
 Value rowMax(TensorBuilder &b, Value x, int64_t axis, Type acc) {
-  return b.reduceAxes(x, {axis}, b.lowest(acc, false), [&](TensorBuilder &t, ValueRange args) {
-    return t.maxScalar(args[1], t.convert(args[0], acc));
+  return b.reduceAxes(x, {axis}, b.lowest(acc, false), [&](TensorBuilder &t, ValueRange args) -> Value {
+    return arith::MaximumFOp::create(t, args[1], t.convert(args[0], acc),
+                                     arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
   });
 }
 

@@ -30,9 +30,10 @@ func.func @ragged(%x: memref<21xf32>, %y: memref<21xf32>) {
   return
 }
 
-// A sum along rows: vectors of partial sums, then one horizontal sum.
+// A sum along rows: vectors of partial sums, four side by side where the row is long, then one horizontal sum.
 // CHECK-LABEL: @sum
-// CHECK: scf.for {{.*}} iter_args
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK: scf.for {{.*}} -> (vector<16xf32>)
 // CHECK: vector.reduction <add>
 func.func @sum(%x: memref<4x?xf32>, %y: memref<4xf32>) {
   linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}

@@ -92,7 +92,7 @@ func.func @transposed(%x: tensor<768x768xf32>) -> tensor<768x768xf32> {
 // CHECK: math.absf
 // CHECK: group = [[G]]>}
 // CHECK: math.sqrt
-// CHECK: group = [[G]], tile_sizes = [32, 0]>
+// CHECK: group = [[G]], tile_sizes = [8, 0]>
 func.func @tables(%x: tensor<64x512x8xf32>, %t: tensor<512xf32>, %r: tensor<64xf32>) -> tensor<64x512xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<64x512xf32>

@@ -18,6 +18,8 @@ enum class ByteProducts {
   Portable, ///< by 32-bit lanes
   Pairs,    ///< x86: sums of two 16-bit products (vpmaddwd)
   Quads,    ///< x86: sums of four products of bytes (vpdpbusd)
+  SignedDots, ///< AArch64: sums of four products of signed bytes (sdot)
+  MixedDots,  ///< AArch64: of unsigned with signed bytes (usdot)
 };
 
 /// What the emitter needs to know of the machine.

@@ -18,7 +18,10 @@ struct TargetSpec {
 
 enum class CodeFormat { LLVMIR, Assembly, Object };
 
-/// Resolves `--target` (a triple or a prefix such as aarch64-linux-gnu; "" for this machine) and
+/// Makes LLVM's back ends known; from then on it does nothing.
+void initializeTargets();
+
+/// Resolves `--target` (a triple such as aarch64-linux-gnu, or an architecture; "" for this machine) and
 /// `--march` ("native", an x86-64 level, or a CPU name). Reports what is unknown at `loc`.
 mlir::FailureOr<TargetSpec> resolveTarget(mlir::Location loc, llvm::StringRef target,
                                           llvm::StringRef march);
@@ -26,14 +29,15 @@ mlir::FailureOr<TargetSpec> resolveTarget(mlir::Location loc, llvm::StringRef ta
 /// The vector registers of the target.
 VectorTarget describeVectors(const TargetSpec &target);
 
-/// Something that code for a target may use and a CPU may lack: a bit of cpuid (runtime/model/generated.h).
+/// Something that code for a target may use and a CPU may lack: a bit of x86's cpuid, or of AArch64's hardware
+/// capabilities (onnxc_cpu_feature in runtime/model/generated.h).
 struct CpuFeature {
   const char *name;
   uint32_t leaf, subleaf;
   int32_t reg, bit;
 };
 
-/// What a CPU must have to run code for the target; nothing for architectures other than x86-64.
+/// What a CPU must have to run code for the target, beside the least of its architecture.
 llvm::SmallVector<CpuFeature> requiredFeatures(const TargetSpec &target);
 /// The bits of XCR0 that the operating system must have set for these.
 uint64_t requiredState(llvm::ArrayRef<CpuFeature> features);

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -45,6 +46,35 @@ Expansion expansionOf(Operation *op) {
       .Default(nullptr);
 }
 
+/// maximumf and minimumf as one comparison and selection, which x86 has as one instruction that gives the
+/// second operand if either is NaN; another comparison only where the first may be NaN. Zeros' signs are not told
+/// apart, as in upstream's expansion.
+template <typename OpT, arith::CmpFPredicate Wins> struct ExpandExtreme : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpT op, PatternRewriter &rewriter) const override {
+    Value x = op.getLhs(), y = op.getRhs();
+    // The sum of a loop comes second: it then waits for less.
+    if (isa<BlockArgument>(x) || isNumber(y))
+      std::swap(x, y);
+    Location loc = op.getLoc();
+    Value wins = arith::CmpFOp::create(rewriter, loc, Wins, x, y);
+    Value result = arith::SelectOp::create(rewriter, loc, wins, x, y);
+    if (!isNumber(x) && !bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::nnan)) {
+      Value isNaN = arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, x, x);
+      result = arith::SelectOp::create(rewriter, loc, isNaN, x, result);
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+  /// A constant that is not NaN.
+  static bool isNumber(Value value) {
+    APFloat number(0.0);
+    return matchPattern(value, m_ConstantFloat(&number)) && !number.isNaN();
+  }
+};
+
 struct ApproximateMath : impl::ApproximateMathPassBase<ApproximateMath> {
   using ApproximateMathPassBase::ApproximateMathPassBase;
 
@@ -54,6 +84,8 @@ struct ApproximateMath : impl::ApproximateMathPassBase<ApproximateMath> {
         expand(op);
     });
     RewritePatternSet patterns(&getContext());
+    patterns.add<ExpandExtreme<arith::MaximumFOp, arith::CmpFPredicate::OGT>,
+                 ExpandExtreme<arith::MinimumFOp, arith::CmpFPredicate::OLT>>(&getContext(), 2);
     arith::populateArithExpandOpsPatterns(patterns);
     arith::populateExpandBFloat16Patterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

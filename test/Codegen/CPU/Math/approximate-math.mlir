@@ -41,3 +41,16 @@ func.func @double(%x: vector<2xf64>) -> vector<2xf64> {
   %y = math.exp %x : vector<2xf64>
   return %y : vector<2xf64>
 }
+
+// The larger of two: one comparison, a second one only where NaN can come from both.
+// CHECK-LABEL: @extremes
+// CHECK-COUNT-1: arith.cmpf ogt
+// CHECK: arith.cmpf uno
+// CHECK: arith.cmpf ogt
+// CHECK-NOT: arith.cmpf
+func.func @extremes(%x: vector<16xf32>, %y: vector<16xf32>) -> vector<16xf32> {
+  %zero = arith.constant dense<0.0> : vector<16xf32>
+  %m = arith.maximumf %x, %y : vector<16xf32>
+  %r = arith.maximumf %m, %zero : vector<16xf32>
+  return %r : vector<16xf32>
+}

@@ -1,0 +1,16 @@
+# Clang for AArch64 Linux, with the headers and libraries of Debian's cross packages
+# (libc6-dev-arm64-cross, libstdc++-12-dev-arm64-cross).
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+foreach(lang C CXX)
+  set(CMAKE_${lang}_COMPILER_TARGET aarch64-linux-gnu)
+endforeach()
+if(NOT DEFINED CMAKE_CXX_COMPILER)
+  set(CMAKE_C_COMPILER clang-22)
+  set(CMAKE_CXX_COMPILER clang++-22)
+endif()
+foreach(kind EXE SHARED MODULE)
+  set(CMAKE_${kind}_LINKER_FLAGS_INIT -fuse-ld=lld)
+endforeach()
+set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
