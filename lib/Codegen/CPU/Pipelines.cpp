@@ -112,6 +112,8 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
   loops.byteProducts = options.vectors.byteProducts;
+  loops.fusedMultiplyAdd = options.vectors.fusedMultiplyAdd;
+  loops.bfloatDots = options.vectors.bfloatDots;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
