@@ -37,6 +37,8 @@ config.substitutions += [
     ("%python", config.python),
     # Compiles each model of a text file, runs it and compares with onnx's reference.
     ("%check-op", f"{config.python} {utils}/check_op.py --build {config.onnxc_build_dir}"),
+    # Adds gradients and compares them with finite differences.
+    ("%check-gradient", f"{config.python} {utils}/check_gradient.py"),
     # Text format to a binary model.
     ("%onnx-as", f"{config.python} {utils}/onnx_as.py"),
     ("%build", config.onnxc_build_dir),

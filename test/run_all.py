@@ -81,6 +81,9 @@ def suites(build, jobs):
     def pytest(folder):
         return [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(folder)], pytestTotals
 
+    def backend(*arguments):
+        return [python, str(HERE / "backend" / "run.py"), "--build", str(build), f"-j{jobs}", *arguments], ownTotals
+
     return {
         "unit": (
             ["ctest", "--test-dir", str(build), "--output-on-failure", "--no-tests=error", f"-j{jobs}"],
@@ -98,10 +101,10 @@ def suites(build, jobs):
             [python, str(HERE / "targets" / "run.py"), "--build", str(build), f"-j{jobs}"],
             ownTotals,
         ),
-        "backend": (
-            [python, str(HERE / "backend" / "run.py"), "--build", str(build), f"-j{jobs}"],
-            ownTotals,
-        ),
+        "backend": backend(),
+        "backend-dynamic": backend("--variant", "dynamic"),
+        "backend-constant": backend("--variant", "constant"),
+        "backend-parameters": backend("--variant", "parameters"),
     }
 
 

@@ -4,6 +4,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "onnxc-c/compiler.h"
 #include "onnxc/Codegen/CPU/SharedWeights.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Compiler/InitAll.h"
@@ -12,6 +13,7 @@
 #include "onnxc/Import/Import.h"
 #include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
+#include "onnxc/Tune/Tuner.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
 
@@ -87,14 +89,23 @@ private:
   TimingScope timing;
 };
 
+/// What tuning changes in the making of code.
+struct Hooks {
+  TuneStage from = TuneStage::Methods;
+  decltype(CodegenOptions::tune) tune;
+};
+
 /// From linalg on tensors to objects for one CPU. `isDone`: the options end compilation at a phase on the way.
 LogicalResult generateCode(Driver &driver, ModuleOp module, const TargetSpec &target,
                            const CompileOptions &options, SharedWeights *weights, StringRef suffix,
-                           SmallVectorImpl<std::string> &objects, bool &isDone) {
+                           SmallVectorImpl<std::string> &objects, bool &isDone,
+                           const Hooks &hooks = {}) {
   CodegenOptions codegen;
   codegen.optLevel = options.optLevel;
   codegen.vectors = describeVectors(target);
   codegen.winograd = options.winograd;
+  codegen.from = hooks.from;
+  codegen.tune = hooks.tune;
   auto endsAt = [&](Phase phase) { return isDone = options.phase == phase; };
 
   // 4. Fusion and tiling, 5. buffers and register tiles.
@@ -127,11 +138,40 @@ LogicalResult generateCode(Driver &driver, ModuleOp module, const TargetSpec &ta
   return emitCode(module, target, options.optLevel, format, objects, suffix);
 }
 
+/// A kernel of the tuner's, from one of its stages on, as a model.so.
+LogicalResult buildKernel(ModuleOp kernel, TuneStage from, const TargetSpec &target,
+                          const CompileOptions &options, StringRef path) {
+  CompileOptions plain;
+  plain.optLevel = options.optLevel;
+  plain.winograd = options.winograd;
+  Driver driver(plain);
+  SmallVector<std::string> objects;
+  bool isDone = false;
+  if (failed(generateCode(driver, kernel, target, plain, nullptr, "", objects, isDone, {from, {}})))
+    return failure();
+  Variant variant{target, "", 0, kernel->getAttrOfType<ArrayAttr>("onnxc.regions")};
+  if (auto bytes = kernel->getAttrOfType<IntegerAttr>("onnxc.arena_bytes"))
+    variant.arenaBytes = bytes.getInt();
+  std::string descriptor;
+  if (failed(emitDescriptor(kernel, writeMetadata(kernel, variant, ""), variant, descriptor)))
+    return failure();
+  objects.push_back(std::move(descriptor));
+  return linkModel(kernel.getLoc(), objects, kernel, target, path, LinkKind::SharedObject);
+}
+
 std::string describeOptions(const CompileOptions &options) {
   std::string text = "-O" + std::to_string(options.optLevel) + " --march=" + options.march;
   if (options.winograd != "auto")
     text += " --winograd=" + options.winograd;
+  if (options.tune)
+    text += " --tune";
   return text;
+}
+
+/// What the speed of a kernel depends on beside itself.
+std::string describeMachine(const TargetSpec &target, const CompileOptions &options) {
+  return target.cpu + " " + target.features + " " + describeOptions(options) + " onnxc " +
+         onnxc_version();
 }
 
 } // namespace
@@ -226,8 +266,23 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     ModuleOp current = isLast ? *module : *copy;
     Variant variant{target, i == 0 ? "" : "." + target.cpu, 0, nullptr};
     bool isDone = false;
+    std::optional<Tuner> tuner;
+    Hooks hooks;
+    if (options.tune) {
+      tuner.emplace(
+          *options.tune, describeVectors(target), describeMachine(target, options),
+          [&](ModuleOp kernel, TuneStage from, StringRef so) {
+            return buildKernel(kernel, from, target, options, so);
+          },
+          fileLoc);
+      hooks.tune = [&](ModuleOp module, TuneStage stage) {
+        LogicalResult result = tuner->tune(module, stage);
+        tuner->save(fileLoc);
+        return result;
+      };
+    }
     if (failed(generateCode(driver, current, target, options, targets.size() > 1 ? &weights : nullptr,
-                            variant.suffix, objects, isDone)))
+                            variant.suffix, objects, isDone, hooks)))
       return failure();
     if (isDone)
       return print();

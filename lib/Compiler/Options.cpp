@@ -1,5 +1,6 @@
 // Options of the compiler from their textual form, shared by the command line and the C API.
 #include "onnxc/Compiler/Compiler.h"
+#include "onnxc/Tune/TuneCache.h"
 
 #include "llvm/ADT/StringSwitch.h"
 
@@ -24,6 +25,9 @@ std::optional<Phase> parsePhase(StringRef name) {
 }
 
 namespace {
+
+/// For measuring, where --tune does not say.
+constexpr double kTuneSeconds = 60;
 
 /// "1x3x224x224"; a part that is '?' or '-1' leaves the dimension free.
 bool parseShape(StringRef text, std::vector<int64_t> &dims) {
@@ -84,6 +88,20 @@ std::string setOption(CompileOptions &options, StringRef key, StringRef value) {
     if (!is_contained({"off", "f2", "f4", "auto"}, value))
       return wrong("off, f2, f4 or auto");
     options.winograd = value.str();
+  } else if (key == "tune") {
+    TuneOptions &tune = options.tune.emplace(options.tune.value_or(TuneOptions()));
+    if (value.empty())
+      tune.seconds = kTuneSeconds;
+    else if (value.getAsDouble(tune.seconds) || !(tune.seconds >= 0) || tune.seconds > 1e6)
+      return wrong("a number of seconds");
+    if (tune.cacheFile.empty())
+      tune.cacheFile = defaultTuneCache();
+  } else if (key == "tune-cache") {
+    options.tune.emplace(options.tune.value_or(TuneOptions())).cacheFile = value.str();
+  } else if (key == "tune-threads") {
+    if (value.getAsInteger(10, options.tune.emplace(options.tune.value_or(TuneOptions())).threads) ||
+        options.tune->threads < 0)
+      return wrong("a number of threads");
   } else if (key == "time-passes") {
     if (!parseFlag(value, options.timePasses))
       return wrong("true or false");

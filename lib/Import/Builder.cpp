@@ -302,11 +302,26 @@ void GraphBuilder::buildPlaceholder(Scope &scope, NodeProto &node) {
     scope.values[node.output(int(i))] = mapping.lookupOrDefault(value);
 }
 
+// Names mean nothing in the dialect: the tensors that Gradient's attributes name become inputs.
+static void addNamedTensors(NodeProto &node) {
+  int values = node.input_size();
+  for (const char *attrName : {"xs", "zs"})
+    if (AttributeProto *names = findAttribute(node, attrName))
+      for (const std::string &name : names->strings())
+        node.add_input(name);
+  AttributeProto *target = findAttribute(node, "y");
+  if (!target || node.input_size() != 2 * values)
+    fail("it needs an attribute y, and one input for each name in xs and zs");
+  node.add_input(target->s());
+}
+
 void GraphBuilder::buildNode(Scope &scope, NodeProto &node, Location loc) {
   if (node.domain() == internalDomain)
     return buildPlaceholder(scope, node);
   if (node.domain().empty() && node.op_type() == "Constant")
     return buildConstant(scope, node, loc);
+  if (node.domain() == "ai.onnx.preview.training" && node.op_type() == "Gradient")
+    addNamedTensors(node);
   std::string name = dialectOpName(node.domain(), node.op_type());
   if (name.empty())
     return buildCustom(scope, node, loc);

@@ -112,6 +112,18 @@ static void stft(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
     bins->set_dim_value(bins->dim_value() / 2 + 1);
 }
 
+// Its own function wants a first dimension of 1 to be declared. Stop words go, so that the length is open.
+static void stringNormalizer(InferenceContext &ctx) {
+  ::onnx::updateOutputElemType(ctx, 0, TensorProto::STRING);
+  if (!::onnx::hasInputShape(ctx, 0))
+    return;
+  TensorShapeProto shape;
+  for (int i = 1, rank = ::onnx::getInputShape(ctx, 0).dim_size(); i < rank; ++i)
+    shape.add_dim()->set_dim_value(1);
+  shape.add_dim();
+  ::onnx::updateOutputShape(ctx, 0, shape);
+}
+
 // A label, and a score for each class or, without probabilities, for each pair of classes.
 static void svmClassifier(InferenceContext &ctx) {
   std::vector<std::string> strings;
@@ -126,11 +138,22 @@ static void svmClassifier(InferenceContext &ctx) {
   labelsAndScores(ctx, hasStrings, pairs ? classes * (classes - 1) / 2 : classes);
 }
 
+// The gradient of each differentiated input is like it.
+static void gradient(InferenceContext &ctx) {
+  for (size_t i = 0; i < ctx.getNumOutputs() && i < ctx.getNumInputs(); ++i) {
+    ::onnx::propagateElemTypeFromInputToOutput(ctx, i, i);
+    if (::onnx::hasInputShape(ctx, i))
+      ::onnx::propagateShapeFromInputToOutput(ctx, i, i);
+  }
+}
+
 ::onnx::InferenceFunction inferenceFunctionOf(const ::onnx::OpSchema &schema) {
   if (schema.Name() == "Attention" && schema.domain().empty())
     return [&schema](InferenceContext &ctx) { attention(schema, ctx); };
   if (schema.Name() == "SVMClassifier") // its own function gives no shapes
     return svmClassifier;
+  if (schema.Name() == "StringNormalizer")
+    return stringNormalizer;
   if (schema.Name() == "STFT" && schema.domain().empty())
     return [&schema](InferenceContext &ctx) { stft(schema, ctx); };
   if (schema.has_type_and_shape_inference_function())
@@ -142,6 +165,7 @@ static void svmClassifier(InferenceContext &ctx) {
       {"Normalizer", floatOfSameShape},
       {"Scaler", floatOfSameShape},
       {"FeatureVectorizer", featureVectorizer},
+      {"Gradient", gradient},
       {"TreeEnsembleClassifier", treeEnsembleClassifier},
       {"TreeEnsembleRegressor",
        [](InferenceContext &ctx) {

@@ -104,8 +104,11 @@ template <> struct Codes<4> {
   __m512 numbers;
   const uint8_t *bytes;
   ONNXC_WIDE void start(const Product &x, int64_t at) {
-    const __m512 all = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    numbers = _mm512_mul_ps(_mm512_sub_ps(all, _mm512_set1_ps(x.zero(at))), _mm512_set1_ps(x.scales[at]));
+    // Less the zero point that holds where none is given.
+    __m512 all = _mm512_set_ps(7, 6, 5, 4, 3, 2, 1, 0, -1, -2, -3, -4, -5, -6, -7, -8);
+    if (x.byteZeros || x.realZeros)
+      all = _mm512_sub_ps(all, _mm512_set1_ps(x.zero(at) - 8));
+    numbers = _mm512_mul_ps(all, _mm512_set1_ps(x.scales[at]));
     bytes = x.b + at * x.blockBytes;
   }
   ONNXC_WIDE void read(int64_t k, __m512 &first, __m512 &second) const {

@@ -1,7 +1,9 @@
-// Random tensors. With a seed the values are the same in every run; without one they differ.
+// Random tensors. With a seed the values are those of onnx's reference evaluator (NumPy's RandomState); without one
+// they differ in each run.
 #include <math.h>
 #include <time.h>
 
+#include "mt19937.h"
 #include "philox.h"
 
 #include "common.h"
@@ -22,6 +24,18 @@ Philox makeGenerator(const onnxc_attrs *attrs) {
   return {(time ^ (call << 40)) | uint64_t(1) << 63}; // never the key of a seed
 }
 
+// NumPy's generator for a seed that it takes; false where there is none.
+bool findSeed(const onnxc_attrs *attrs, uint32_t &seed) {
+  const onnxc_attr *attr = onnxc_find_attr(attrs, "seed");
+  if (!attr || attr->kind != ONNXC_ATTR_FLOAT)
+    return false;
+  float value = *static_cast<const float *>(attr->data);
+  if (!(value >= 0 && value < 4294967296.0f))
+    return false;
+  seed = static_cast<uint32_t>(value);
+  return true;
+}
+
 // Box and Muller: one of two from each pair of uniform numbers.
 double normal(const Philox &generator, uint64_t i) {
   Philox::Block block = generator.block(i / 2);
@@ -39,30 +53,43 @@ Dims shapeAttr(onnxc_ctx *ctx, const onnxc_attrs *attrs) {
   return dims;
 }
 
-// Fills the output with value(i).
-template <typename F> void fill(onnxc_ctx *ctx, onnxc_tensor &out, const Dims &dims, F value) {
+// Fills the output with offset + scale * x, rounded to its type at each step; x is draw() with a seed, else at(i).
+template <typename Draw, typename At>
+void fill(onnxc_ctx *ctx, const onnxc_attrs *attrs, onnxc_tensor &out, const Dims &dims, float offset, float scale,
+          Draw draw, At at) {
   void *to = prepareOut(ctx, out, dims);
+  uint32_t seed;
+  bool seeded = findSeed(attrs, seed);
+  Philox philox = seeded ? Philox{} : makeGenerator(attrs);
   dispatchFloat(ctx, "random", out.elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
+    auto round = [](auto x) { return static_cast<Acc<T>>(static_cast<T>(static_cast<Acc<T>>(x))); };
+    auto store = [=](int64_t i, double x) {
+      static_cast<T *>(to)[i] = static_cast<T>(round(round(x) * round(scale)) + round(offset));
+    };
+    if (seeded) {
+      Mt19937 generator(seed);
+      for (int64_t i = 0, n = dims.count(); i < n; ++i)
+        store(i, draw(generator));
+      return;
+    }
     parallelFor(ctx, dims.count(), 40, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        static_cast<T *>(to)[i] = static_cast<T>(static_cast<Acc<T>>(value(static_cast<uint64_t>(i))));
+        store(i, at(philox, static_cast<uint64_t>(i)));
     });
   });
 }
 
 void fillNormal(onnxc_ctx *ctx, const onnxc_attrs *attrs, onnxc_tensor &out, const Dims &dims) {
-  Philox generator = makeGenerator(attrs);
-  auto mean = static_cast<double>(onnxc_attr_float(attrs, "mean", 0));
-  auto scale = static_cast<double>(onnxc_attr_float(attrs, "scale", 1));
-  fill(ctx, out, dims, [=](uint64_t i) { return mean + scale * normal(generator, i); });
+  fill(ctx, attrs, out, dims, onnxc_attr_float(attrs, "mean", 0), onnxc_attr_float(attrs, "scale", 1),
+       [](Mt19937 &generator) { return generator.normal(); },
+       [](const Philox &generator, uint64_t i) { return normal(generator, i); });
 }
 
 void fillUniform(onnxc_ctx *ctx, const onnxc_attrs *attrs, onnxc_tensor &out, const Dims &dims) {
-  Philox generator = makeGenerator(attrs);
-  auto low = static_cast<double>(onnxc_attr_float(attrs, "low", 0));
-  auto high = static_cast<double>(onnxc_attr_float(attrs, "high", 1));
-  fill(ctx, out, dims, [=](uint64_t i) { return low + (high - low) * generator.uniform(i); });
+  float low = onnxc_attr_float(attrs, "low", 0), high = onnxc_attr_float(attrs, "high", 1);
+  fill(ctx, attrs, out, dims, low, high - low, [](Mt19937 &generator) { return generator.uniform(); },
+       [](const Philox &generator, uint64_t i) { return generator.uniform(i); });
 }
 
 } // namespace
@@ -85,6 +112,9 @@ ONNXC_KERNEL(RandomUniformLike) {
 }
 
 ONNXC_KERNEL(Bernoulli) {
+  uint32_t seed = 0;
+  bool seeded = findSeed(attrs, seed);
+  Mt19937 numbers(seed);
   Philox generator = makeGenerator(attrs);
   const onnxc_tensor &x = in[0];
   int64_t n = onnxc_num_elements(&x);
@@ -92,8 +122,10 @@ ONNXC_KERNEL(Bernoulli) {
   auto *ones = scratch<uint8_t>(ctx, n);
   dispatchFloat(ctx, "Bernoulli", x.elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    for (int64_t i = 0; i < n; ++i)
-      ones[i] = generator.uniform(static_cast<uint64_t>(i)) < static_cast<double>(dataOf<T>(x)[i]);
+    for (int64_t i = 0; i < n; ++i) {
+      auto p = static_cast<double>(static_cast<Acc<T>>(dataOf<T>(x)[i]));
+      ones[i] = seeded ? numbers.bernoulli(p) : generator.uniform(static_cast<uint64_t>(i)) < p;
+    }
   });
   dispatchNumber(ctx, "Bernoulli", out[0].elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;

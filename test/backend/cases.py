@@ -16,6 +16,8 @@ import onnx
 from onnx.backend.test import BackendTest
 from onnx.backend.test.loader import load_model_tests
 
+import variants
+
 GROUPS = ["node", "real", "simple", "pytorch-converted", "pytorch-operator"]
 
 
@@ -46,15 +48,17 @@ def load(path):
 
 
 class Suite(BackendTest):
-    """ONNX's runner with the node cases taken from the cache."""
+    """ONNX's runner with the node cases taken from the cache; with a variant (variants.py), that form of the node cases alone."""
 
-    def __init__(self, backend):
+    def __init__(self, backend, variant=None):
         self.backend = backend
         self._test_items = defaultdict(dict)
         self._test_kwargs = {}
         self.byName = {}
-        for group in GROUPS:
+        for group in ["node"] if variant else GROUPS:
             tests = nodeCases() if group == "node" else load_model_tests(kind=group)
+            if variant:
+                tests = [test for case in tests if (test := variants.derive(case, variant))]
             for test in tests:
                 self.byName[test.name] = test
                 self._add_model_test(test, "Node" if group == "node" else group)

@@ -5,6 +5,7 @@
   run.py -k 'test_add|relu'   the cases whose names match; each failure is printed
   run.py --group operator     failures counted by operator (or by message)
   run.py --update             rewrites expected-failures.txt from this run
+  run.py --variant dynamic    the node cases in another form (variants.py), against expected-failures-dynamic.txt
   run.py --target aarch64     compiled for another CPU, and run in an emulator (see test/targets/remote.py)
 
 A case that fails and is not listed, or passes and is listed, fails the run (a listed case whose
@@ -22,11 +23,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "targets"))
-EXPECTED = HERE / "expected-failures.txt"
 
 import cases  # noqa: E402
 import pool  # noqa: E402
 import remote  # noqa: E402
+import variants  # noqa: E402
 
 
 def onnxcBackend():
@@ -51,19 +52,23 @@ def onnxcBackend():
     return Lazy
 
 
-def loadExpected():
+def expectedFile(variant):
+    return HERE / (f"expected-failures-{variant}.txt" if variant else "expected-failures.txt")
+
+
+def loadExpected(path):
     """{case name: reason}"""
     expected = {}
-    if EXPECTED.exists():
-        for line in EXPECTED.read_text().splitlines():
+    if path.exists():
+        for line in path.read_text().splitlines():
             if line.strip() and not line.startswith("#"):
                 name, _, reason = line.partition(" ")
                 expected[name] = reason.strip()
     return expected
 
 
-def saveExpected(expected):
-    with EXPECTED.open("w") as file:
+def saveExpected(path, expected):
+    with path.open("w") as file:
         file.write("# Cases of ONNX's backend suite that do not pass yet: name, reason. The list only shrinks.\n")
         for name in sorted(expected):
             file.write(f"{name} {expected[name]}\n")
@@ -117,6 +122,7 @@ def main():
     parser.add_argument("--tsv", type=Path, help="write group, case, result, seconds, message")
     parser.add_argument("--group", choices=["operator", "message"], help="print the failures in groups")
     parser.add_argument("--update", action="store_true", help="rewrite expected-failures.txt")
+    parser.add_argument("--variant", choices=variants.VARIANTS, help="another form of the node cases")
     args = parser.parse_args()
 
     # The package in the build folder, if there is one; else the installed one.
@@ -135,14 +141,15 @@ def main():
         backend = remote.RemoteBackend(target, args.build.resolve())
 
     pattern = re.compile(args.k)
-    backendTests = cases.Suite(backend)
+    backendTests = cases.Suite(backend, args.variant)
     suite = [entry for entry in backendTests.items() if pattern.search(entry[1])]
     if args.cases:
         listed = cases.load(args.cases)
         suite = [entry for entry in suite if entry[1] in listed]
         if unknown := listed - set(backendTests.byName):
             parser.error(f"{args.cases} lists {min(unknown)}, which is no case")
-    expected = loadExpected()
+    expectedPath = expectedFile(args.variant)
+    expected = loadExpected(expectedPath)
     results = {}
     start = time.monotonic()
 
@@ -157,7 +164,7 @@ def main():
             text = result.message if args.v else summarize(result.message)
             print(f"{'FAIL' if surprising else 'XFAIL'} {name}: {text}", flush=True)
         elif result.status == "pass" and name in expected and not isRandom(expected[name]):
-            print(f"XPASS {name}: remove it from {EXPECTED.name}", flush=True)
+            print(f"XPASS {name}: remove it from {expectedPath.name}", flush=True)
 
     pool.runAll(call, range(len(suite)), args.j, args.timeout, report)
 
@@ -174,8 +181,8 @@ def main():
     names = {e[1] for e, _ in rows}
     if args.update:
         kept = {n: r for n, r in expected.items() if n not in names}
-        saveExpected(kept | {name: reason for name, _, reason in failed})
-        expected = loadExpected()
+        saveExpected(expectedPath, kept | {name: reason for name, _, reason in failed})
+        expected = loadExpected(expectedPath)
     count = Counter(r.status for _, r in rows)
     unexpected = [f for f in failed if f[0] not in expected]
     listed = [e[1] for e, r in rows if r.status == "pass" and e[1] in expected]

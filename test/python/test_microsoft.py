@@ -265,3 +265,38 @@ laid (float[1, 16, 8, 8] x) => (float[1, 16, 8, 8] y)
 """)
     with pytest.raises(Exception, match="ORT_ENABLE_EXTENDED"):
         onnxc.compile(model, str(tmp_path / "laid.so"))
+
+
+RAGGED = """
+<ir_version: 10, opset_import: ["": 17, "com.microsoft": 1]>
+ragged (float[B, S, 64] q, float[B, S, 32] k, float[B, S, 32] v, float[B, 2, P, 16] pk, float[B, 2, P, 16] pv, int32[B] last, int32 total,
+        float[20, 8] cos, float[20, 8] sin) => (float[B, S, 64] y, float[B, 2, T, 16] nk, float[B, 2, T, 16] nv)
+{
+  y, nk, nv = com.microsoft.GroupQueryAttention<num_heads = 4, kv_num_heads = 2, do_rotary = 1, local_window_size = 3>(q, k, v, pk, pv, last, total, cos, sin)
+}
+"""
+
+
+def testRaggedGroupQueries(tmp_path):
+    """Sequences of their own lengths, with and without room in the cache; what is padding may be anything."""
+    model = parser.parse_model(RAGGED)
+    reference = onnxruntime.InferenceSession(model.SerializeToString())
+    session = onnxc.InferenceSession(onnxc.compile(model, str(tmp_path / "ragged.so")))
+    rng = np.random.default_rng(0)
+    for batch, new, past, last, total in [
+        (2, 5, 0, [4, 2], 5), (2, 5, 12, [4, 2], 5), (3, 1, 12, [7, 3, 11], 12), (2, 1, 6, [6, 4], 7), (1, 4, 12, [9], 10),
+    ]:  # fmt: skip
+        shapes = {
+            "q": (batch, new, 64), "k": (batch, new, 32), "v": (batch, new, 32), "pk": (batch, 2, past, 16),
+            "pv": (batch, 2, past, 16), "cos": (20, 8), "sin": (20, 8),
+        }  # fmt: skip
+        feed = {name: rng.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+        feed |= {"last": np.array(last, np.int32), "total": np.array(total, np.int32)}
+        expected, actual = reference.run(None, feed), session.run(None, feed)
+        assert [a.shape for a in actual] == [e.shape for e in expected]
+        for i in range(batch):
+            length = last[i] + 1
+            rows = length if new == total else new
+            np.testing.assert_allclose(actual[0][i, :rows], expected[0][i, :rows], atol=1e-5)
+            for cache in (1, 2):
+                np.testing.assert_allclose(actual[cache][i, :, :length], expected[cache][i, :, :length], atol=1e-5)

@@ -21,5 +21,9 @@ defm target : Eq<"target", "<triple>", "Machine to compile for, e.g. aarch64-lin
 defm shape : Eq<"shape", "<name:1x3x224x224>", "Fix the shape of an input (? leaves a dimension free)">;
 defm dim : Eq<"dim", "<symbol=size>", "Fix a symbolic dimension">;
 defm winograd : Eq<"winograd", "<mode>", "3x3 convolutions by Winograd's method: off, f2, f4 (tiles of 2x2, 4x4), auto (default)">;
+def tune : FF<"tune", "Measure strategies on this machine, for up to a minute">;
+def tune_EQ : Joined<["--"], "tune=">, MetaVarName<"<seconds>">, HelpText<"Measure strategies on this machine; 0: use what the cache holds">;
+defm tune_cache : Eq<"tune-cache", "<file>", "Where measured strategies are kept (default with --tune: onnxc/tune.json in the user's cache folder)">;
+defm tune_threads : Eq<"tune-threads", "<n>", "Threads to measure on beside one (default: all)">;
 def time_passes : FF<"time-passes", "Report the time of every pass on standard error">;
 def print_ir : FF<"mlir-print-ir-after-change", "Print the IR after each pass that changed it on standard error">;

@@ -1,6 +1,7 @@
 // The command line of the compiler: cc-like options over compileModel, and the
 // sub-commands run and inspect.
 #include "SubCommands.h"
+#include "TimeKernel.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "onnxc-c/compiler.h"
@@ -117,13 +118,18 @@ int compileMain(int argc, char **argv) {
   } keys[] = {{OPT_opt_level, "O"},     {OPT_compile_to_EQ, "compile-to"},
               {OPT_march_EQ, "march"},  {OPT_target_EQ, "target"},
               {OPT_shape_EQ, "shape"},  {OPT_dim_EQ, "dim"},
-              {OPT_winograd_EQ, "winograd"}};
+              {OPT_winograd_EQ, "winograd"}, {OPT_tune_cache_EQ, "tune-cache"},
+              {OPT_tune_threads_EQ, "tune-threads"}, {OPT_tune_EQ, "tune"}};
   for (auto [id, key] : keys)
     for (const std::string &value : args.getAllArgValues(id)) {
       std::string error = onnxc::setOption(options, key, value);
       if (!error.empty())
         return usageError(error);
     }
+  if (args.hasArg(OPT_tune) && !args.hasArg(OPT_tune_EQ))
+    (void)onnxc::setOption(options, "tune", "");
+  if (options.tune)
+    options.tune->time = onnxc::timeKernel;
   options.timePasses = args.hasArg(OPT_time_passes);
   options.printAfterChange = args.hasArg(OPT_print_ir);
 

@@ -13,11 +13,18 @@ namespace onnxc {
 #define GEN_PASS_REGISTRATION
 #include "onnxc/Codegen/Passes.h.inc"
 
+/// Where strategies can be measured: before weights are packed, and when groups have their tiles.
+enum class TuneStage { Methods, Tiles };
+
 struct CodegenOptions {
   unsigned optLevel = 3;
   VectorTarget vectors;
   int64_t cacheBytes = 512 * 1024;
   std::string winograd = "auto"; ///< off, f2, f4 or auto
+  /// If set, called at each stage to write strategies (#cg.lowering_config) onto operations.
+  std::function<mlir::LogicalResult(mlir::ModuleOp, TuneStage)> tune;
+  /// The first stage whose decisions are still to be made.
+  TuneStage from = TuneStage::Methods;
 };
 
 /// linalg on tensors -> the same, fused and tiled (phase `tiled`).

@@ -59,8 +59,8 @@ def TurnOperandsPass : Pass<"onnxc-turn-operands", "::mlir::func::FuncOp"> {
 def PackIntegerWeightsPass : Pass<"onnxc-pack-integer-weights", "::mlir::func::FuncOp"> {
   let summary = "Lays out constant 8-bit weights for dot product instructions";
   let description = [{
-    For sums of products of unsigned bytes and constant signed ones (matrix products, channels-last
-    convolutions). The innermost reduction loop k becomes (k / 4, 4), the loop of the result's last dimension
+    For sums of products of unsigned bytes and constant signed ones, or of bfloat16 and constant ones, which lie
+    in pairs instead of fours (matrix products, channels-last convolutions). The innermost reduction loop k becomes (k / 4, 4), the loop of the result's last dimension
     n becomes (n / w, w), and the weights [n / w, ..., k / 4, w, 4]: then one vector holds four
     consecutive weights of each of some columns. Sizes that do not divide are filled up with zero weights.
   }];
@@ -75,6 +75,16 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
     fused when it has one user or is as cheap to compute again as to load (a broadcast,
     a constant). tensor.pad becomes a fill and an insertion. So no
     intermediate tensor remains for biases, activations, casts and residual additions.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def WidenOperandsPass : Pass<"onnxc-widen-operands", "::mlir::func::FuncOp"> {
+  let summary = "Converts the left sides of f16 and bf16 products to f32 once";
+  let description = [{
+    A product multiplies in f32. What it reads in vectors is converted there; what it reads one by one and
+    multiplies with many columns is converted before, as a conversion of one element takes as long as that of a vector.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
@@ -236,6 +246,10 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
              clEnumValN(ByteProducts::Quads, "quads", "x86's vpdpbusd"),
              clEnumValN(ByteProducts::SignedDots, "signed-dots", "AArch64's sdot"),
              clEnumValN(ByteProducts::MixedDots, "mixed-dots", "AArch64's usdot"))}]>,
+    Option<"fusedMultiplyAdd", "fused-multiply-add", "bool", "true",
+           "An instruction for x * y + z">,
+    Option<"bfloatDots", "bfloat-dots", "bool", "false",
+           "Instructions for sums of two products of bfloat16 (vdpbf16ps)">,
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",

@@ -4,6 +4,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "onnxc/Tune/TuneOptions.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MemoryBufferRef.h"
 #include <functional>
@@ -28,6 +29,7 @@ struct CompileOptions {
   llvm::StringMap<std::vector<int64_t>> shapes;
   llvm::StringMap<int64_t> dims;
   std::string winograd = "auto"; ///< 3x3 convolutions by Winograd's method: off, f2, f4, auto
+  std::optional<TuneOptions> tune; ///< strategies are measured, or come from a cache
   bool timePasses = false;
   bool printAfterChange = false; ///< IR after each pass that changed it, to stderr
   /// Called at the start of each phase, for progress displays.

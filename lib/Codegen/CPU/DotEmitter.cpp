@@ -1,14 +1,13 @@
-// The emitter behind DotEmitter.h. The panels' loop lies outside of the rows' loop, so that a
-// panel stays in the first-level cache while rows pass by; accumulators are carried
-// through the reduction loops.
+// The emitter behind DotEmitter.h. A register tile is rows of one or several lines of an image times
+// vectors of a panel's columns; accumulators are carried through the reduction loops.
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 
+#include "DotInstructions.h"
 #include "VectorClone.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -20,6 +19,11 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
+/// Weights that stay in the first-level cache beside the rest, and those that come from further away
+/// than the second-level one.
+constexpr int64_t kCachedBytes = 24 << 10, kStreamedBytes = 256 << 10;
+/// Where rows are fewer, a tile has those of several lines.
+constexpr int64_t kFewRows = 14;
 /// Steps of the innermost sum that are written out instead of looped over.
 constexpr int64_t kMaxUnrolledSteps = 4;
 /// Accumulators of several streams of a sum together.
@@ -29,54 +33,82 @@ constexpr int64_t kMaxStreamedSums = 16;
 struct PackedDot {
   OpOperand *x = nullptr, *weights = nullptr;
   unsigned column, inner; // loops of the weights' last two dimensions
+  int64_t depth;          // of the innermost one
 };
 
-std::optional<PackedDot> matchPackedDot(linalg::LinalgOp op) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getBlock()->getOperations().size() != 5)
-    return std::nullopt;
-  auto add = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp<arith::AddIOp>();
-  auto outType = dyn_cast<MemRefType>(op.getDpsInits()[0].getType());
-  if (!add || !outType || !outType.getElementType().isInteger(32))
-    return std::nullopt;
-  BlockArgument sum = op.getRegionOutputArgs()[0];
-  Value term = add.getLhs() == sum ? add.getRhs() : add.getLhs();
-  auto mul = term.getDefiningOp<arith::MulIOp>();
-  if (!mul || !sum.hasOneUse())
-    return std::nullopt;
-  PackedDot dot;
-  for (Value factor : {mul.getLhs(), mul.getRhs()}) {
-    Operation *ext = factor.getDefiningOp();
-    if (!isa_and_nonnull<arith::ExtUIOp, arith::ExtSIOp>(ext))
-      return std::nullopt;
-    auto arg = dyn_cast<BlockArgument>(ext->getOperand(0));
-    if (!arg || arg.getOwner() != op.getBlock() || !arg.getType().isInteger(8) || arg.getArgNumber() > 1)
-      return std::nullopt;
-    (isa<arith::ExtUIOp>(ext) ? dot.x : dot.weights) = op.getDpsInputOperand(arg.getArgNumber());
+/// The input behind an extended factor of the product.
+OpOperand *extendedInput(linalg::LinalgOp op, Operation *ext) {
+  auto arg = ext ? dyn_cast<BlockArgument>(ext->getOperand(0)) : BlockArgument();
+  if (!arg || arg.getOwner() != op.getBlock() || arg.getArgNumber() > 1)
+    return nullptr;
+  return op.getDpsInputOperand(arg.getArgNumber());
+}
+
+/// Sums of unsigned bytes times signed ones, the weights.
+bool matchBytes(linalg::LinalgOp op, Operation *a, Operation *b, PackedDot &dot) {
+  for (Operation *ext : {a, b}) {
+    if (!isa_and_nonnull<arith::ExtUIOp, arith::ExtSIOp>(ext) ||
+        !ext->getOperand(0).getType().isInteger(8))
+      return false;
+    (isa<arith::ExtUIOp>(ext) ? dot.x : dot.weights) = extendedInput(op, ext);
   }
-  if (!dot.x || !dot.weights)
-    return std::nullopt;
+  return dot.x && dot.weights;
+}
+
+/// The loops of panels with a word of neighbours in x for each column.
+bool matchLoops(linalg::LinalgOp op, PackedDot &dot) {
   auto wType = dyn_cast<MemRefType>(dot.weights->get().getType());
   auto xType = dyn_cast<MemRefType>(dot.x->get().getType());
+  auto outType = cast<MemRefType>(op.getDpsInits()[0].getType());
   AffineMap w = op.getMatchingIndexingMap(dot.weights), x = op.getMatchingIndexingMap(dot.x);
   AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   if (!wType || !xType || !w.isProjectedPermutation() || w.getNumResults() < 2)
-    return std::nullopt;
+    return false;
   unsigned rank = w.getNumResults();
   dot.inner = w.getDimPosition(rank - 1);
   dot.column = w.getDimPosition(rank - 2);
   SmallVector<int64_t> ranges = op.getStaticLoopRanges(), strides;
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   int64_t offset;
-  if (ranges[dot.inner] != kDotDepth || ShapedType::isDynamic(ranges[dot.column]) ||
-      iterators[dot.inner] != utils::IteratorType::reduction ||
-      iterators[dot.column] != utils::IteratorType::parallel ||
-      failed(wType.getStridesAndOffset(strides, offset)) || strides[rank - 1] != 1 ||
-      strides[rank - 2] != kDotDepth)
+  return ranges[dot.inner] == dot.depth && !ShapedType::isDynamic(ranges[dot.column]) &&
+         iterators[dot.inner] == utils::IteratorType::reduction &&
+         iterators[dot.column] == utils::IteratorType::parallel &&
+         succeeded(wType.getStridesAndOffset(strides, offset)) && strides[rank - 1] == 1 &&
+         strides[rank - 2] == dot.depth &&
+         classifyAccess(x, xType, dot.inner) == Access::Contiguous &&
+         !x.isFunctionOfDim(dot.column) &&
+         classifyAccess(out, outType, dot.column) == Access::Contiguous;
+}
+
+std::optional<PackedDot> matchPackedDot(linalg::LinalgOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getBlock()->getOperations().size() != 5)
     return std::nullopt;
-  if (classifyAccess(x, xType, dot.inner) != Access::Contiguous || x.isFunctionOfDim(dot.column) ||
-      classifyAccess(out, outType, dot.column) != Access::Contiguous)
+  Operation *add = op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
+  auto outType = dyn_cast<MemRefType>(op.getDpsInits()[0].getType());
+  bool bytes = isa_and_nonnull<arith::AddIOp>(add);
+  if ((!bytes && !isa_and_nonnull<arith::AddFOp>(add)) || !outType ||
+      !(bytes ? outType.getElementType().isInteger(32) : outType.getElementType().isF32()))
     return std::nullopt;
-  return dot;
+  BlockArgument sum = op.getRegionOutputArgs()[0];
+  Operation *mul = add->getOperand(add->getOperand(0) == sum ? 1 : 0).getDefiningOp();
+  if (!isa_and_nonnull<arith::MulIOp, arith::MulFOp>(mul) || !sum.hasOneUse())
+    return std::nullopt;
+  PackedDot dot;
+  dot.depth = bytes ? kByteDepth : kBfloatDepth;
+  Operation *a = mul->getOperand(0).getDefiningOp(), *b = mul->getOperand(1).getDefiningOp();
+  if (bytes)
+    return matchBytes(op, a, b, dot) && matchLoops(op, dot) ? std::optional(dot) : std::nullopt;
+  // Sums of bfloat16 in f32, with the weights on either side.
+  for (Operation *ext : {a, b})
+    if (!isa_and_nonnull<arith::ExtFOp>(ext) || !ext->getOperand(0).getType().isBF16())
+      return std::nullopt;
+  for (auto [x, weights] : {std::pair(a, b), std::pair(b, a)}) {
+    dot.x = extendedInput(op, x);
+    dot.weights = extendedInput(op, weights);
+    if (dot.x && dot.weights && matchLoops(op, dot))
+      return dot;
+  }
+  return std::nullopt;
 }
 
 class Emitter {
@@ -84,7 +116,8 @@ public:
   Emitter(RewriterBase &b, linalg::LinalgOp op, const PackedDot &dot, const VectorTarget &target,
           const LoopFusion &fusion)
       : b(b), op(op), loc(op.getLoc()), dot(dot), target(target), fusion(fusion),
-        iterators(op.getIteratorTypesArray()), numLoops(op.getNumLoops()) {}
+        instructions(b, loc, target, elementType(dot)), iterators(op.getIteratorTypesArray()),
+        numLoops(op.getNumLoops()) {}
 
   void run() {
     for (Range range : op.createLoopRanges(b, loc))
@@ -93,31 +126,13 @@ public:
     collapseWeights();
     if (fusion.fill)
       start = fusion.fill->getOperand(0);
-
-    SmallVector<unsigned> order;
-    AffineMap w = op.getMatchingIndexingMap(dot.weights);
-    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-    auto weight = [&](unsigned dim) {
-      return ShapedType::isDynamic(ranges[dim]) ? INT64_MAX : ranges[dim];
-    };
-    for (unsigned dim = 0; dim < numLoops; ++dim) {
-      if (dim == dot.inner || dim == dot.column)
-        continue;
-      if (iterators[dim] == utils::IteratorType::reduction) {
-        reductions.push_back(dim);
-        continue;
-      }
-      order.push_back(dim);
-      // Rows meet the same weights.
-      if (!w.isFunctionOfDim(dim) && (!rows || weight(dim) >= weight(*rows)))
-        rows = dim;
-    }
-    if (rows)
-      llvm::erase(order, *rows);
-    emitOuter(order);
+    emitOuter(orderLoops());
   }
 
 private:
+  static Type elementType(const PackedDot &dot) {
+    return getElementTypeOrSelf(dot.x->get().getType());
+  }
   Value index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
   Value sizeOf(unsigned dim) { return getValueOrCreateConstantIndexOp(b, loc, sizes[dim]); }
 
@@ -141,6 +156,52 @@ private:
 
   // ---- outer loops ----
 
+  /// Chooses the loops that a tile's rows follow, and returns those outside, outermost first.
+  SmallVector<unsigned> orderLoops() {
+    AffineMap w = op.getMatchingIndexingMap(dot.weights);
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    auto size = [&](unsigned dim) {
+      return ShapedType::isDynamic(ranges[dim]) ? INT64_MAX : ranges[dim];
+    };
+    SmallVector<unsigned> panels, images;
+    for (unsigned dim = 0; dim < numLoops; ++dim) {
+      if (dim == dot.inner || dim == dot.column)
+        continue;
+      if (iterators[dim] == utils::IteratorType::reduction)
+        reductions.push_back(dim);
+      else
+        (w.isFunctionOfDim(dim) ? panels : images).push_back(dim);
+    }
+    // Rows meet the same weights. Of several such loops the longest, and the next one where that is short; known
+    // sizes first: where one is unknown the last tiles are single rows.
+    auto isLong = [&](unsigned dim) { return !ShapedType::isDynamic(ranges[dim]) && ranges[dim] >= 4; };
+    for (unsigned dim : images)
+      if (!rows || std::pair(isLong(dim), size(dim)) >= std::pair(isLong(*rows), size(*rows)))
+        rows = dim;
+    if (rows)
+      llvm::erase(images, *rows);
+    auto type = cast<MemRefType>(dot.weights->get().getType());
+    int64_t bytes = type.getElementTypeBitWidth() / 8;
+    for (int64_t extent : type.getShape())
+      bytes *= ShapedType::isDynamic(extent) ? kCachedBytes : extent;
+    bool cached = bytes <= kCachedBytes;
+    if (rows && size(*rows) < kFewRows) {
+      for (unsigned dim : images)
+        if (!ShapedType::isDynamic(ranges[dim]) && ranges[dim] > 1 &&
+            (!lines || ranges[dim] >= ranges[*lines]))
+          lines = dim;
+      if (lines)
+        llvm::erase(images, *lines);
+    }
+    if (bytes >= kStreamedBytes)
+      stream = findWeightStream(op, dot.column, /*inside=*/2);
+    // Weights that stay in the first-level cache pass by for each line of an image; others
+    // panel by panel, so that each is read once.
+    SmallVector<unsigned> order(cached ? images : panels);
+    order.append(cached ? panels : images);
+    return order;
+  }
+
   void emitOuter(ArrayRef<unsigned> order) {
     if (order.empty())
       return emitColumns();
@@ -150,11 +211,16 @@ private:
     });
   }
 
-  /// Columns in groups of as many vectors as the registers hold, then narrower ones.
+  /// Columns in groups of vectors: two leave the most rows to each load of weights; few rows
+  /// leave registers for more.
   void emitColumns() {
     int64_t columns = op.getStaticLoopRanges()[dot.column], lanes = target.vectorBits / 32;
+    std::optional<int64_t> count = rows ? getConstantIntValue(sizes[*rows]) : std::optional<int64_t>(1);
+    if (count && lines)
+      *count *= *getConstantIntValue(sizes[*lines]);
     bool wide = target.numRegisters >= 32;
-    int64_t limit = wide ? 4 : 2, whole = columns / (lanes * limit) * (lanes * limit);
+    int64_t limit = wide && count && *count <= 6 ? 4 : 2;
+    int64_t whole = columns / (lanes * limit) * (lanes * limit);
     if (whole == columns || whole / (lanes * limit) > 1)
       loop(index(0), index(whole), lanes * limit, [&](Value iv) {
         emitRows(iv, SmallVector<int64_t>(limit, lanes));
@@ -162,71 +228,108 @@ private:
     else
       whole = 0;
     SmallVector<int64_t> vectors;
-    int64_t at = whole;
     for (int64_t left = columns - whole; left > 0;) {
       while (lanes > left)
         lanes /= 2;
-      if (static_cast<int64_t>(vectors.size()) == limit) {
-        emitRows(index(at), vectors);
-        vectors.clear();
-        at = columns - left;
-      }
       vectors.push_back(lanes);
       left -= lanes;
     }
-    if (!vectors.empty())
-      emitRows(index(at), vectors);
+    // Three rather than two and one.
+    ArrayRef<int64_t> left(vectors);
+    for (int64_t at = whole; !left.empty();) {
+      size_t most = wide && left.size() == 3 ? 3 : limit;
+      ArrayRef<int64_t> group = left.take_front(most);
+      emitRows(index(at), group);
+      at += llvm::sum_of(group);
+      left = left.drop_front(group.size());
+    }
   }
 
   /// `vectors` has the lanes of each vector of columns.
   void emitRows(Value column, ArrayRef<int64_t> vectors) {
     base[dot.column] = column;
     offsets.clear();
-    if (target.byteProducts == ByteProducts::SignedDots)
+    if (instructions.takesOffsets())
       emitOffsets(vectors);
     if (!rows)
-      return emitTile(1, vectors);
-    int64_t count = vectors.size();
-    // Beside the sums: the columns, where they are split a part of each, and what is multiplied with them.
-    int64_t limit = (target.numRegisters - 2 - (takesWords() ? 1 : 2) * count) / count;
-    limit = std::clamp<int64_t>(limit, 1, 12);
+      return emitTile({1, 1}, vectors);
+    int64_t limit = instructions.mostRows(vectors.size());
     std::optional<int64_t> size = getConstantIntValue(sizes[*rows]);
-    auto tiles = [&](Value from, Value to, int64_t step) {
-      loop(from, to, step, [&](Value iv) {
-        base[*rows] = iv;
-        emitTile(step, vectors);
-      });
-    };
-    if (size) {
-      // Even tiles: 49 rows in tiles of at most 12 become 5 of 10.
-      int64_t step = llvm::divideCeil(*size, llvm::divideCeil(*size, limit));
-      int64_t whole = *size / step * step;
-      if (whole > 0)
-        tiles(index(0), index(whole), step);
-      if (whole < *size) {
-        base[*rows] = index(whole);
-        emitTile(*size - whole, vectors);
+    if (!size) {
+      SmallVector<int64_t> steps{limit};
+      while (steps.back() > 1)
+        steps.push_back(steps.back() / 2);
+      Value done = index(0);
+      for (int64_t step : steps) {
+        Value to = step == 1 ? sizeOf(*rows) : floorTo(*rows, done, step);
+        along(*rows, done, to, step, [&] { emitTile({step, 1}, vectors); });
+        done = to;
       }
       return;
     }
-    Value done = index(0);
-    for (int64_t step : SmallVector<int64_t>{limit, limit / 2, 1}) {
-      if (step == 0 || (step == 1 && limit == 1 && done != index(0)))
-        continue;
-      Value to = step == 1 ? sizeOf(*rows) : floorTo(*rows, done, step);
-      tiles(done, to, step);
-      done = to;
+    int64_t numLines = lines ? *getConstantIntValue(sizes[*lines]) : 1;
+    auto [height, depth] = chooseTile(*size, numLines, limit, vectors.size());
+    emitPieces(lines, numLines, depth, [&, height = height](int64_t tileLines) {
+      emitPieces(rows, *size, height,
+                 [&](int64_t tileRows) { emitTile({tileRows, tileLines}, vectors); });
+    });
+  }
+
+  /// A loop over whole steps, then what is left.
+  void emitPieces(std::optional<unsigned> dim, int64_t size, int64_t step,
+                  llvm::function_ref<void(int64_t)> inside) {
+    if (!dim)
+      return inside(1);
+    int64_t whole = size / step * step;
+    if (whole == step) {
+      base[*dim] = index(0);
+      inside(step);
+    } else if (whole > 0) {
+      along(*dim, index(0), index(whole), step, [&] { inside(step); });
+    }
+    if (whole < size) {
+      base[*dim] = index(whole);
+      inside(size - whole);
     }
   }
 
-  /// Only signed bytes are multiplied here, so that 128 is taken from each of the left side: the accumulators
-  /// start with that many times the sums of the weights.
+  void along(unsigned dim, Value from, Value to, int64_t step, llvm::function_ref<void()> inside) {
+    loop(from, to, step, [&](Value iv) {
+      base[dim] = iv;
+      inside();
+    });
+  }
+
+  /// Rows and lines of a tile: the least time in units of products, of which a step's two are one cycle. A
+  /// step takes no less than its loads, and the weights come from the second-level cache.
+  static std::pair<int64_t, int64_t> chooseTile(int64_t size, int64_t numLines, int64_t limit,
+                                                int64_t count) {
+    auto step = [&](int64_t height) -> double {
+      return height == 0 ? 0 : std::max<double>(height * count, 5.0 * count) + count;
+    };
+    std::pair<int64_t, int64_t> best{1, 1};
+    double bestCost = std::numeric_limits<double>::max();
+    for (int64_t rows = std::min(size, limit); rows >= 1; --rows)
+      for (int64_t lines = std::min(numLines, limit / rows); lines >= 1; --lines) {
+        int64_t moreRows = size % rows, moreLines = numLines % lines;
+        double cost = double(size / rows) * (numLines / lines) * step(rows * lines) +
+                      double(numLines / lines) * step(moreRows * lines) +
+                      double(size / rows) * step(rows * moreLines) + step(moreRows * moreLines);
+        if (cost < bestCost) {
+          bestCost = cost;
+          best = {rows, lines};
+        }
+      }
+    return best;
+  }
+
+  /// See DotInstructions::takesOffsets.
   void emitOffsets(ArrayRef<int64_t> vectors) {
     SmallVector<Value> zeros;
     for (int64_t lanes : vectors)
-      zeros.push_back(constant(VectorType::get(lanes, b.getI32Type()), 0));
-    for (Value sum : emitSums(reductions, zeros, 0, vectors))
-      offsets.push_back(arith::ShLIOp::create(b, loc, sum, constant(cast<VectorType>(sum.getType()), 7)));
+      zeros.push_back(zero(lanes));
+    for (Value sum : emitSums(reductions, zeros, {0, 0}, vectors))
+      offsets.push_back(instructions.times128(sum));
   }
 
   /// The end of the last whole step after `from`.
@@ -239,15 +342,22 @@ private:
 
   // ---- the register tile ----
 
-  void emitTile(int64_t height, ArrayRef<int64_t> vectors) {
+  /// Rows of each of so many lines.
+  struct Tile {
+    int64_t rows, lines;
+    int64_t count() const { return rows * lines; }
+  };
+
+  void emitTile(Tile tile, ArrayRef<int64_t> vectors) {
     Value out = op.getDpsInits()[0];
     AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
     SmallVector<SmallVector<Value>> places;
     SmallVector<Value> accumulators;
-    for (int64_t row = 0; row < height; ++row) {
+    tileRows = tile.rows;
+    for (int64_t row = 0; row < tile.count(); ++row) {
       int64_t at = 0;
       for (auto [i, lanes] : llvm::enumerate(vectors)) {
-        auto type = VectorType::get(lanes, b.getI32Type());
+        VectorType type = instructions.sumType(lanes);
         places.push_back(indices(map, row, at));
         at += lanes;
         Value first = start ? Value(vector::BroadcastOp::create(b, loc, type, start))
@@ -255,7 +365,7 @@ private:
         accumulators.push_back(offsets.empty() ? first : arith::AddIOp::create(b, loc, first, offsets[i]));
       }
     }
-    SmallVector<Value> sums = emitSums(reductions, accumulators, height, vectors);
+    SmallVector<Value> sums = emitSums(reductions, accumulators, tile, vectors);
     if (fusion.storesResult)
       for (auto [sum, place] : llvm::zip(sums, places))
         vector::StoreOp::create(b, loc, sum, out, place);
@@ -263,7 +373,7 @@ private:
       return;
     // What does not move with the rows (a bias, scales) is loaded once.
     ParameterCache loaded;
-    for (int64_t row = 0; row < height; ++row)
+    for (int64_t row = 0; row < tile.count(); ++row)
       for (int64_t i = 0, at = 0, e = vectors.size(); i < e; at += vectors[i++])
         finish(sums[row * e + i], row, at, vectors[i], loaded);
   }
@@ -273,7 +383,7 @@ private:
   /// The elementwise work that follows, on a vector of sums in a register.
   void finish(Value sum, int64_t row, int64_t column, int64_t lanes, ParameterCache &loaded) {
     auto load = [&](OpOperand &operand, AffineMap map) {
-      if (rows && map.isFunctionOfDim(*rows))
+      if ((rows && map.isFunctionOfDim(*rows)) || (lines && map.isFunctionOfDim(*lines)))
         return loadParameter(operand.get(), map, row, column, lanes);
       Value &once = loaded[{&operand, column}];
       if (!once)
@@ -302,17 +412,17 @@ private:
                                   place);
   }
 
-  SmallVector<Value> emitSums(ArrayRef<unsigned> dims, ArrayRef<Value> accumulators, int64_t height,
+  SmallVector<Value> emitSums(ArrayRef<unsigned> dims, ArrayRef<Value> accumulators, Tile tile,
                               ArrayRef<int64_t> vectors) {
     if (dims.empty())
-      return emitDots(accumulators, height, vectors);
+      return emitDots(accumulators, tile, vectors);
     unsigned dim = dims.front();
     std::optional<int64_t> steps = getConstantIntValue(sizes[dim]);
     if (steps && *steps <= kMaxUnrolledSteps && dims.size() == 1) {
       SmallVector<Value> values(accumulators);
       for (int64_t step = 0; step < *steps; ++step) {
         base[dim] = index(step);
-        values = emitDots(values, height, vectors);
+        values = emitDots(values, tile, vectors);
       }
       return values;
     }
@@ -324,7 +434,7 @@ private:
         streams = more;
     SmallVector<Value> starts(accumulators);
     for (int64_t i = count; i < streams * count; ++i)
-      starts.push_back(constant(cast<VectorType>(accumulators[i % count].getType()), 0));
+      starts.push_back(zero(cast<VectorType>(accumulators[i % count].getType()).getNumElements()));
     auto forOp = scf::ForOp::create(b, loc, index(0), sizeOf(dim), index(streams), starts);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(forOp.getBody());
@@ -333,128 +443,69 @@ private:
       base[dim] = forOp.getInductionVar();
       if (stream > 0)
         base[dim] = arith::AddIOp::create(b, loc, base[dim], index(stream));
-      next.append(emitSums(dims.drop_front(), ArrayRef(carried).slice(stream * count, count), height,
+      next.append(emitSums(dims.drop_front(), ArrayRef(carried).slice(stream * count, count), tile,
                            vectors));
     }
     scf::YieldOp::create(b, loc, next);
     b.setInsertionPointAfter(forOp);
     SmallVector<Value> results(forOp.getResults().take_front(count));
     for (int64_t i = count; i < streams * count; ++i)
-      results[i % count] =
-          arith::AddIOp::create(b, loc, results[i % count], forOp.getResult(i));
+      results[i % count] = add(results[i % count], forOp.getResult(i));
     return results;
   }
 
   /// One step of each sum; without rows the sums are those of the weights.
-  SmallVector<Value> emitDots(ArrayRef<Value> accumulators, int64_t height,
-                              ArrayRef<int64_t> vectors) {
+  SmallVector<Value> emitDots(ArrayRef<Value> accumulators, Tile tile, ArrayRef<int64_t> vectors) {
     SmallVector<SmallVector<Value>> columns;
     AffineMap w = op.getMatchingIndexingMap(dot.weights), x = op.getMatchingIndexingMap(dot.x);
+    Type element = elementType(dot);
     int64_t at = 0;
     for (int64_t lanes : vectors) {
       SmallVector<Value> place = indices(w, 0, at);
       place.pop_back();
-      place.back() = arith::MulIOp::create(b, loc, place.back(), index(kDotDepth));
-      auto type = VectorType::get(lanes * kDotDepth, b.getI8Type());
-      columns.push_back(splitWeights(vector::LoadOp::create(b, loc, type, weights, place), lanes));
+      place.back() = arith::MulIOp::create(b, loc, place.back(), index(dot.depth));
+      auto type = VectorType::get(lanes * dot.depth, element);
+      columns.push_back(instructions.splitWeights(
+          vector::LoadOp::create(b, loc, type, weights, place), lanes));
       at += lanes;
     }
     SmallVector<Value> results(accumulators);
-    if (height == 0) {
+    if (tile.count() == 0) {
       for (auto [sum, column, lanes] : llvm::zip(results, columns, vectors))
-        sum = callDot(sum, column[0], constant(cast<VectorType>(column[0].getType()), 1), lanes);
+        sum = instructions.addWeights(sum, column[0], lanes);
       return results;
     }
+    if (stream) {
+      SmallVector<unsigned> factor(numLoops, 1);
+      factor[*rows] = tile.rows;
+      if (lines)
+        factor[*lines] = tile.lines;
+      emitWeightFetch(b, op, *stream, base, factor);
+    }
     SmallVector<SmallVector<Value>> parts;
-    for (int64_t row = 0; row < height; ++row)
-      parts.push_back(splitBytes(vector::LoadOp::create(
-          b, loc, VectorType::get(kDotDepth, b.getI8Type()), dot.x->get(), indices(x, row, 0))));
+    auto word = VectorType::get(dot.depth, element);
+    for (int64_t row = 0; row < tile.count(); ++row)
+      parts.push_back(instructions.splitWord(
+          vector::LoadOp::create(b, loc, word, dot.x->get(), indices(x, row, 0))));
     // One part of the weights at a time: all of them would not leave registers for the sums.
     for (size_t part = 0; part < columns[0].size(); ++part)
-      for (int64_t row = 0; row < height; ++row)
+      for (int64_t row = 0; row < tile.count(); ++row)
         for (auto [i, lanes] : llvm::enumerate(vectors)) {
           Value &sum = results[row * vectors.size() + i];
-          sum = multiplyAdd(sum, parts[row][part], columns[i][part], lanes);
+          sum = instructions.multiplyAdd(sum, parts[row][part], columns[i][part], lanes);
         }
     return results;
   }
 
-  // ---- how bytes are multiplied ----
-
-  /// Whether four bytes are multiplied with four by one instruction.
-  bool takesWords() const {
-    return target.byteProducts != ByteProducts::Portable && target.byteProducts != ByteProducts::Pairs;
+  Value zero(int64_t lanes) {
+    VectorType type = instructions.sumType(lanes);
+    return arith::ConstantOp::create(b, loc, type, b.getZeroAttr(type));
   }
 
-  Value constant(VectorType type, int64_t value) {
-    return arith::ConstantOp::create(
-        b, loc, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
-  }
-
-  /// The parts of four bytes that are multiplied one after the other: the word itself, its bytes in
-  /// two words of 16-bit halves, or each byte as a word.
-  SmallVector<Value> splitBytes(Value bytes) {
-    Type i32 = b.getI32Type();
-    Value word = vector::ExtractOp::create(
-        b, loc, vector::BitCastOp::create(b, loc, VectorType::get(1, i32), bytes), 0);
-    if (takesWords())
-      return {word};
-    auto masked = [&](int64_t shift, int64_t mask) {
-      Value amount = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, shift));
-      Value bits = arith::ConstantOp::create(b, loc, b.getIntegerAttr(i32, mask));
-      return arith::AndIOp::create(b, loc, arith::ShRUIOp::create(b, loc, word, amount), bits)
-          .getResult();
-    };
-    if (target.byteProducts == ByteProducts::Pairs)
-      return {masked(0, 0x00ff00ff), masked(8, 0x00ff00ff)};
-    return {masked(0, 0xff), masked(8, 0xff), masked(16, 0xff), masked(24, 0xff)};
-  }
-
-  /// The parts of the weights that belong to them, sign-extended.
-  SmallVector<Value> splitWeights(Value bytes, int64_t lanes) {
-    if (takesWords())
-      return {bytes};
-    bool pairs = target.byteProducts == ByteProducts::Pairs;
-    auto type = pairs ? VectorType::get(2 * lanes, b.getI16Type())
-                      : VectorType::get(lanes, b.getI32Type());
-    Value wide = vector::BitCastOp::create(b, loc, type, bytes);
-    int64_t bits = pairs ? 16 : 32;
-    SmallVector<Value> parts;
-    for (int64_t byte = 0; byte < bits / 8; ++byte) {
-      Value up = arith::ShLIOp::create(b, loc, wide, constant(type, bits - 8 - 8 * byte));
-      parts.push_back(arith::ShRSIOp::create(b, loc, up, constant(type, bits - 8)));
-    }
-    return parts;
-  }
-
-  Value multiplyAdd(Value sum, Value part, Value column, int64_t lanes) {
-    Value x = vector::BroadcastOp::create(b, loc, sum.getType(), part);
-    if (target.byteProducts == ByteProducts::Portable)
-      return arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, x, column));
-    x = vector::BitCastOp::create(b, loc, column.getType(), x);
-    if (target.byteProducts == ByteProducts::SignedDots)
-      x = arith::XOrIOp::create(b, loc, x, constant(cast<VectorType>(x.getType()), -128));
-    if (takesWords())
-      return callDot(sum, x, column, lanes);
-    StringRef name = lanes == 16  ? "llvm.x86.avx512.pmaddw.d.512"
-                     : lanes == 8 ? "llvm.x86.avx2.pmadd.wd"
-                                  : "llvm.x86.sse2.pmadd.wd";
-    return arith::AddIOp::create(b, loc, sum, call(name, sum.getType(), {x, column}));
-  }
-
-  /// `sum` and the products of each four bytes of `x` and `column`.
-  Value callDot(Value sum, Value x, Value column, int64_t lanes) {
-    std::string bits = std::to_string(lanes * 32);
-    if (target.byteProducts == ByteProducts::Quads)
-      return call("llvm.x86.avx512.vpdpbusd." + bits, sum.getType(), {sum, x, column});
-    std::string types = ".v" + std::to_string(lanes) + "i32.v" + std::to_string(4 * lanes) + "i8";
-    if (target.byteProducts == ByteProducts::MixedDots)
-      return call("llvm.aarch64.neon.usdot" + types, sum.getType(), {sum, x, column});
-    return call("llvm.aarch64.neon.sdot" + types, sum.getType(), {sum, x, column});
-  }
-
-  Value call(const llvm::Twine &name, Type type, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, loc, type, b.getStringAttr(name), operands).getResult(0);
+  Value add(Value x, Value y) {
+    if (isa<FloatType>(getElementTypeOrSelf(x.getType())))
+      return arith::AddFOp::create(b, loc, x, y);
+    return arith::AddIOp::create(b, loc, x, y);
   }
 
   // ---- memory ----
@@ -462,7 +513,10 @@ private:
   SmallVector<Value> indices(AffineMap map, int64_t row, int64_t column) {
     SmallVector<OpFoldResult> dims;
     for (unsigned dim = 0; dim < numLoops; ++dim) {
-      int64_t offset = rows && dim == *rows ? row : dim == dot.column ? column : 0;
+      int64_t offset = rows && dim == *rows     ? row % tileRows
+                       : lines && dim == *lines ? row / tileRows
+                       : dim == dot.column      ? column
+                                                : 0;
       Value at = base[dim];
       if (offset != 0)
         at = arith::AddIOp::create(b, loc, at, index(offset));
@@ -483,12 +537,15 @@ private:
   const PackedDot &dot;
   const VectorTarget &target;
   const LoopFusion &fusion;
+  DotInstructions instructions;
   SmallVector<utils::IteratorType> iterators;
   unsigned numLoops;
   SmallVector<OpFoldResult> sizes;
   SmallVector<Value> base; // first iteration of the tile, by loop
   SmallVector<unsigned> reductions;
-  std::optional<unsigned> rows; // the loop that the rows of a tile follow
+  std::optional<unsigned> rows, lines; // the loops that the rows of a tile follow
+  int64_t tileRows = 1;                // of a line
+  std::optional<WeightStream> stream;
   Value weights;                // with the last two dimensions in one
   Value start;                  // of the accumulators; null: what the result holds
   SmallVector<Value> offsets;   // added to those of each row

@@ -519,7 +519,7 @@ private:
   SmallVector<Value> emitBody(ArrayRef<Value> accumulators,
                               ArrayRef<SmallVector<Coordinates>> places) {
     if (schedule.stream && tile.lanes > 1)
-      emitWeightFetch(b, op, *schedule.stream, *schedule.vectorDim, tile.base, tile.factor);
+      emitWeightFetch(b, op, *schedule.stream, tile.base, tile.factor);
     DenseMap<std::pair<unsigned, unsigned>, Value> cache; // operand, packed coordinates
     tile.startStep();
     auto loadOnce = [&](unsigned operand, const Coordinates &c) {

@@ -17,7 +17,28 @@
 namespace onnxc {
 using namespace mlir;
 
-void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
+namespace {
+
+/// Calls CodegenOptions::tune between other passes.
+struct TunePass : PassWrapper<TunePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TunePass)
+  TunePass(const CodegenOptions &options, TuneStage stage) : tune(options.tune), stage(stage) {}
+  StringRef getName() const override { return "onnxc-tune"; }
+  void runOnOperation() override {
+    if (failed(tune(getOperation(), stage)))
+      signalPassFailure();
+  }
+  decltype(CodegenOptions::tune) tune;
+  TuneStage stage;
+};
+
+void addTuning(OpPassManager &pm, const CodegenOptions &options, TuneStage stage) {
+  if (options.tune)
+    pm.addPass(std::make_unique<TunePass>(options, stage));
+}
+
+/// Steps 1 to 5.
+void buildLayoutPipeline(OpPassManager &pm, const CodegenOptions &options) {
   // 1. Clean up what the conversion left.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -27,6 +48,7 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createPropagateTransposesPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  addTuning(pm, options, TuneStage::Methods);
   // 3. Convolutions by Winograd's method.
   WinogradPassOptions winograd;
   winograd.mode = options.winograd;
@@ -42,12 +64,23 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createWidenOperandsPass());
   pm.addNestedPass<func::FuncOp>(createStaggerRowsPass());
   pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
   // 5. Groups become parallel loops over tiles.
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
+  addTuning(pm, options, TuneStage::Tiles);
+}
+
+} // namespace
+
+void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
+  if (options.from == TuneStage::Methods)
+    buildLayoutPipeline(pm, options);
+  if (options.optLevel == 0)
+    return;
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -82,6 +115,8 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   loops.vectorBits = options.optLevel == 0 ? 0 : options.vectors.vectorBits;
   loops.numRegisters = options.vectors.numRegisters;
   loops.byteProducts = options.vectors.byteProducts;
+  loops.fusedMultiplyAdd = options.vectors.fusedMultiplyAdd;
+  loops.bfloatDots = options.vectors.bfloatDots;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -17,7 +17,8 @@ constexpr int64_t kLineBytes = 64;
 
 } // namespace
 
-std::optional<WeightStream> findWeightStream(linalg::LinalgOp op, unsigned column) {
+std::optional<WeightStream> findWeightStream(linalg::LinalgOp op, unsigned column,
+                                             unsigned inside) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   if (op.getNumDpsInputs() != 2 || llvm::any_of(sizes, ShapedType::isDynamic) ||
@@ -26,12 +27,20 @@ std::optional<WeightStream> findWeightStream(linalg::LinalgOp op, unsigned colum
   for (OpOperand *input : op.getDpsInputOperands()) {
     AffineMap map = op.getMatchingIndexingMap(input);
     auto type = dyn_cast<MemRefType>(input->get().getType());
-    if (!type || !map.isProjectedPermutation() || map.getNumResults() < 3 ||
-        map.getDimPosition(map.getNumResults() - 1) != column)
+    unsigned rank = map.getNumResults();
+    if (!type || !map.isProjectedPermutation() || rank < 2 + inside ||
+        map.getDimPosition(rank - inside) != column)
       continue;
-    WeightStream stream{input->getOperandNumber(), map.getDimPosition(0), {}, {}};
-    for (unsigned i = 1; i + 1 < map.getNumResults(); ++i)
-      stream.depths.push_back(map.getDimPosition(i));
+    WeightStream stream{input->getOperandNumber(), map.getDimPosition(0), {}, {}, 1};
+    llvm::SmallDenseSet<unsigned> step;
+    for (unsigned i = 1; i < rank; ++i) {
+      if (i + inside < rank) {
+        stream.depths.push_back(map.getDimPosition(i));
+      } else {
+        step.insert(map.getDimPosition(i));
+        stream.width *= type.getDimSize(i);
+      }
+    }
     SmallVector<int64_t> strides;
     int64_t offset, expected = 1, rows = 1;
     if (iterators[stream.panels] != utils::IteratorType::parallel ||
@@ -43,6 +52,8 @@ std::optional<WeightStream> findWeightStream(linalg::LinalgOp op, unsigned colum
       expected *= type.getDimSize(i);
     }
     for (unsigned dim = 0; dim < sizes.size(); ++dim) {
+      if (step.contains(dim))
+        continue;
       if (iterators[dim] == utils::IteratorType::reduction) {
         if (!llvm::is_contained(stream.depths, dim))
           return std::nullopt;
@@ -63,7 +74,7 @@ std::optional<WeightStream> findWeightStream(linalg::LinalgOp op, unsigned colum
   return std::nullopt;
 }
 
-void emitWeightFetch(OpBuilder &b, linalg::LinalgOp op, const WeightStream &stream, unsigned column,
+void emitWeightFetch(OpBuilder &b, linalg::LinalgOp op, const WeightStream &stream,
                      ArrayRef<Value> base, ArrayRef<unsigned> factor) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   Location loc = op.getLoc();
@@ -79,7 +90,7 @@ void emitWeightFetch(OpBuilder &b, linalg::LinalgOp op, const WeightStream &stre
     }
     return expr;
   };
-  int64_t rows, steps, tall = 1, width = sizes[column];
+  int64_t rows, steps, tall = 1, width = stream.width;
   AffineExpr row = linear(stream.rows, rows), step = linear(stream.depths, steps);
   for (unsigned dim : stream.rows)
     tall *= factor[dim];

@@ -6,12 +6,17 @@
 
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 
+#include <numeric>
+
 namespace onnxc {
 #define GEN_PASS_DEF_FUSEELEMENTWISEPASS
 #include "onnxc/Codegen/Passes.h.inc"
 
 using namespace mlir;
 namespace {
+
+/// A first-level cache, of which some ways are left to what else is read.
+constexpr int64_t kLineBytes = 64, kSets = 64, kWays = 8;
 
 /// Computing it again costs no more than loading its result.
 bool isCheap(linalg::GenericOp op) {
@@ -51,6 +56,28 @@ bool movesColumnsOut(OpOperand *operand, linalg::GenericOp producer) {
   return collidesInCache(distance);
 }
 
+/// The producer is the copy that lets a contraction read its depth element after element, and without it the
+/// depth's elements would lie in few sets of the first-level cache, more than these hold.
+bool spreadsDepth(OpOperand *operand, linalg::GenericOp producer) {
+  auto consumer = cast<linalg::LinalgOp>(operand->getOwner());
+  AffineMap map = consumer.getMatchingIndexingMap(operand);
+  AffineMap from = producer.getIndexingMapsArray().front(),
+            to = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+  auto type = dyn_cast<RankedTensorType>(producer->getOperand(0).getType());
+  if (!isContraction(consumer) || producer.getNumDpsInputs() != 1 || !type || !type.hasStaticShape() ||
+      map.getNumResults() == 0 || !from.isPermutation() || !to.isPermutation())
+    return false;
+  auto depth = dyn_cast<AffineDimExpr>(map.getResults().back());
+  if (!depth || consumer.getIteratorTypesArray()[depth.getPosition()] != utils::IteratorType::reduction)
+    return false;
+  unsigned at = *from.getResultPosition(to.getResults().back());
+  int64_t distance = type.getElementTypeBitWidth() / 8;
+  for (int64_t size : type.getShape().drop_front(at + 1))
+    distance *= size;
+  int64_t lines = distance / kLineBytes;
+  return lines > 1 && type.getDimSize(at) > kSets / std::gcd(lines, kSets) * kWays;
+}
+
 bool shouldFuse(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
@@ -68,7 +95,8 @@ bool shouldFuse(OpOperand *operand) {
   // A reduction reads its operand more than once when some parallel loop does not
   // move with it: then the producer's work would be repeated.
   if (consumer.getNumReductionLoops() > 0) {
-    if (movesColumnsOut(operand, producer) || isPanels(consumer, *operand))
+    if (movesColumnsOut(operand, producer) || isPanels(consumer, *operand) ||
+        spreadsDepth(operand, producer))
       return false;
     if (isCheap(producer) && producer->hasOneUse())
       return consumer.getMatchingIndexingMap(operand).getNumResults() > 0 &&

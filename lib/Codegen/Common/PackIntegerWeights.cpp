@@ -1,5 +1,5 @@
 // onnxc-pack-integer-weights: see Passes.td. What dot product instructions want: four
-// consecutive bytes of a sum in each lane of a vector.
+// consecutive bytes of a sum, or two bfloat16, in each lane of a vector.
 #include "ConstantData.h"
 #include "onnxc/Codegen/CPU/DotEmitter.h"
 #include "onnxc/Codegen/Passes.h"
@@ -15,24 +15,27 @@ namespace onnxc {
 using namespace mlir;
 namespace {
 
-constexpr int64_t kMaxPanel = 64;
-
 struct Candidate {
   linalg::LinalgOp op;
   OpOperand *x, *weights;
   ArrayRef<char> data;
   unsigned n, k; // loops
   int64_t sizeN, sizeK;
+  int64_t depth; // elements of a word
 };
 
-/// The width of the panels and the columns with what fills the last one up. Panels are multiples of eight
-/// columns that divide, or else of vectors, at the price of few columns too many.
+/// The width of the panels and the columns with what fills the last one up. Panels are two or three vectors wide,
+/// so that registers are left for many rows; others are multiples of eight columns that divide, or else
+/// of vectors, at the price of few columns too many.
 std::pair<int64_t, int64_t> panels(int64_t columns) {
+  for (int64_t width : {32, 48})
+    if (columns % width == 0)
+      return {width, columns};
   if (columns % 8 == 0)
-    for (int64_t width = kMaxPanel; width >= 8; width -= 8)
+    for (int64_t width = 64; width >= 8; width -= 8)
       if (columns % width == 0 && (width >= 32 || width == columns || columns % 16 != 0))
         return {width, columns};
-  for (int64_t width : {64, 48, 32, 16})
+  for (int64_t width : {32, 48, 64, 16})
     if (int64_t padded = llvm::alignTo(columns, width); (padded - columns) * 8 <= columns)
       return {width, padded};
   return {16, llvm::alignTo(columns, 16)};
@@ -54,11 +57,11 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
   }
 
   /// The operand that the body extends with `ExtOp`, null if it is used in another way.
-  template <typename ExtOp> OpOperand *extended(linalg::LinalgOp op, Value factor) {
+  template <typename ExtOp> OpOperand *extended(linalg::LinalgOp op, Value factor, unsigned bits) {
     auto ext = factor.getDefiningOp<ExtOp>();
     auto arg = ext ? dyn_cast<BlockArgument>(ext.getIn()) : BlockArgument();
-    if (!arg || arg.getOwner() != op.getBlock() || !arg.getType().isInteger(8) || !arg.hasOneUse() ||
-        arg.getArgNumber() >= op.getNumDpsInputs())
+    if (!arg || arg.getOwner() != op.getBlock() || arg.getType().getIntOrFloatBitWidth() != bits ||
+        !arg.hasOneUse() || arg.getArgNumber() >= op.getNumDpsInputs())
       return nullptr;
     return op.getDpsInputOperand(arg.getArgNumber());
   }
@@ -68,23 +71,39 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
         op.getNumReductionLoops() == 0)
       return std::nullopt;
     Block &body = *op.getBlock();
-    auto add = body.getTerminator()->getOperand(0).getDefiningOp<arith::AddIOp>();
-    if (!add || !add.getType().isInteger(32))
+    Operation *add = body.getTerminator()->getOperand(0).getDefiningOp();
+    bool bytes = isa_and_nonnull<arith::AddIOp>(add);
+    if (body.getOperations().size() != 5 || (!bytes && !isa_and_nonnull<arith::AddFOp>(add)) ||
+        add->getResult(0).getType().getIntOrFloatBitWidth() != 32)
       return std::nullopt;
     BlockArgument sum = op.getRegionOutputArgs()[0];
-    Value term = add.getLhs() == sum ? add.getRhs() : add.getRhs() == sum ? add.getLhs() : Value();
-    auto mul = term ? term.getDefiningOp<arith::MulIOp>() : arith::MulIOp();
-    if (!mul || body.getOperations().size() != 5)
+    Value term = add->getOperand(0) == sum   ? add->getOperand(1)
+                 : add->getOperand(1) == sum ? add->getOperand(0)
+                                             : Value();
+    Operation *mul = term ? term.getDefiningOp() : nullptr;
+    if (!isa_and_nonnull<arith::MulIOp, arith::MulFOp>(mul))
       return std::nullopt;
     Candidate c;
     c.op = op;
-    for (auto [u, s] : {std::pair(mul.getLhs(), mul.getRhs()), {mul.getRhs(), mul.getLhs()}}) {
-      c.x = extended<arith::ExtUIOp>(op, u);
-      c.weights = extended<arith::ExtSIOp>(op, s);
-      if (c.x && c.weights)
-        return matchLoops(c) ? std::optional(c) : std::nullopt;
+    c.depth = bytes ? kByteDepth : kBfloatDepth;
+    Value lhs = mul->getOperand(0), rhs = mul->getOperand(1);
+    for (auto [u, s] : {std::pair(lhs, rhs), {rhs, lhs}}) {
+      if (bytes) {
+        c.x = extended<arith::ExtUIOp>(op, u, 8);
+        c.weights = extended<arith::ExtSIOp>(op, s, 8);
+      } else {
+        c.x = extended<arith::ExtFOp>(op, u, 16);
+        c.weights = extended<arith::ExtFOp>(op, s, 16);
+      }
+      if (c.x && c.weights && (bytes || (elementOf(c.x).isBF16() && elementOf(c.weights).isBF16())) &&
+          matchLoops(c))
+        return c;
     }
     return std::nullopt;
+  }
+
+  static Type elementOf(OpOperand *operand) {
+    return cast<RankedTensorType>(operand->get().getType()).getElementType();
   }
 
   bool matchLoops(Candidate &c) {
@@ -98,7 +117,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
       return false;
     auto type = cast<RankedTensorType>(c.weights->get().getType());
     c.data = rawBytes(cast<ElementsAttr>(constant.getValue()));
-    if (static_cast<int64_t>(c.data.size()) != type.getNumElements())
+    if (static_cast<int64_t>(c.data.size()) != type.getNumElements() * bytesOf(type))
       return false;
     // Columns are what the weights and the result's last dimension share.
     c.n = out.getDimPosition(out.getNumResults() - 1);
@@ -122,10 +141,12 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
       c.sizeK = type.getDimSize(*w.getResultPosition(d));
       c.sizeN = type.getDimSize(*w.getResultPosition(getAffineDimExpr(c.n, &getContext())));
       // Filling up a sum reads further in x: it gets a longer last dimension, whose size is known.
-      return c.sizeN > 1 && (c.sizeK % kDotDepth == 0 || !xType.isDynamicDim(position));
+      return c.sizeN > 1 && (c.sizeK % c.depth == 0 || !xType.isDynamicDim(position));
     }
     return false;
   }
+
+  static int64_t bytesOf(RankedTensorType type) { return type.getElementTypeBitWidth() / 8; }
 
   LogicalResult pack(IRRewriter &rewriter, Candidate &c) {
     MLIRContext *context = &getContext();
@@ -139,7 +160,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
       return c.op.emitError("has a strategy with tiles that are no whole panels of ") << width;
     if (!config.tileSizes.empty())
       config.tileSizes.push_back(0);
-    int64_t depth = llvm::alignTo(c.sizeK, kDotDepth);
+    int64_t depth = llvm::alignTo(c.sizeK, c.depth);
     unsigned numLoops = c.op.getNumLoops();
     AffineExpr column = getAffineDimExpr(numLoops, context),
                inner = getAffineDimExpr(numLoops + 1, context);
@@ -152,7 +173,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
 
     // x[..., e(k)] -> x[..., e(4 k + inner)].
     SmallVector<AffineExpr> xExprs(c.op.getMatchingIndexingMap(c.x).getResults());
-    xExprs.back() = xExprs.back().replace(k, k * kDotDepth + inner);
+    xExprs.back() = xExprs.back().replace(k, k * c.depth + inner);
     inputs[0] = lengthen(rewriter, loc, c.x->get(), depth - c.sizeK);
     maps[0] = wide(xExprs);
 
@@ -193,13 +214,8 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
         linalg::FillOp::create(rewriter, loc, ValueRange{zero}, ValueRange{empty}).getResult(0);
     auto generic = linalg::GenericOp::create(rewriter, loc, TypeRange{filled.getType()}, inputs,
                                              ValueRange{filled}, maps, iterators,
-                                             [](OpBuilder &b, Location l, ValueRange args) {
-                                               Type i32 = b.getI32Type();
-                                               Value x = arith::ExtUIOp::create(b, l, i32, args[0]);
-                                               Value y = arith::ExtSIOp::create(b, l, i32, args[1]);
-                                               Value p = arith::MulIOp::create(b, l, x, y);
-                                               Value s = arith::AddIOp::create(b, l, args[2], p);
-                                               linalg::YieldOp::create(b, l, s);
+                                             [&](OpBuilder &b, Location l, ValueRange args) {
+                                               linalg::YieldOp::create(b, l, multiplyAdd(b, l, args));
                                              });
     config.setOn(generic);
     SmallVector<int64_t> shape(outType.getShape());
@@ -222,9 +238,23 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     return success();
   }
 
+  /// The body: of bytes or of bfloat16.
+  static Value multiplyAdd(OpBuilder &b, Location loc, ValueRange args) {
+    Type sum = args[2].getType();
+    if (isa<FloatType>(sum)) {
+      Value x = arith::ExtFOp::create(b, loc, sum, args[0]);
+      Value y = arith::ExtFOp::create(b, loc, sum, args[1]);
+      return arith::AddFOp::create(b, loc, args[2], arith::MulFOp::create(b, loc, x, y));
+    }
+    Value x = arith::ExtUIOp::create(b, loc, sum, args[0]);
+    Value y = arith::ExtSIOp::create(b, loc, sum, args[1]);
+    return arith::AddIOp::create(b, loc, args[2], arith::MulIOp::create(b, loc, x, y));
+  }
+
   static bool isZeroFill(Value init) {
     auto fill = init.getDefiningOp<linalg::FillOp>();
-    return fill && isConstantIntValue(fill.getInputs()[0], 0);
+    return fill && (isConstantIntValue(fill.getInputs()[0], 0) ||
+                    matchPattern(fill.getInputs()[0], m_PosZeroFloat()));
   }
 
   Value addTo(IRRewriter &rewriter, Location loc, Value init, Value sum) {
@@ -234,7 +264,9 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
     return linalg::GenericOp::create(rewriter, loc, TypeRange{type}, ValueRange{sum},
                                      ValueRange{init}, ArrayRef{identity, identity}, loops,
                                      [](OpBuilder &b, Location l, ValueRange args) {
-                                       Value s = arith::AddIOp::create(b, l, args[0], args[1]);
+                                       bool real = isa<FloatType>(args[0].getType());
+                                       Value s = real ? Value(arith::AddFOp::create(b, l, args[0], args[1]))
+                                                      : arith::AddIOp::create(b, l, args[0], args[1]);
                                        linalg::YieldOp::create(b, l, s);
                                      })
         .getResult(0);
@@ -256,7 +288,7 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
                                  zero);
   }
 
-  /// [columns / width, others..., depth / 4, width, 4].
+  /// [columns / width, others..., depth / word, width, word].
   Value packWeights(IRRewriter &rewriter, Candidate &c, AffineMap w, int64_t width,
                     int64_t columns, int64_t depth) {
     auto type = cast<RankedTensorType>(c.weights->get().getType());
@@ -285,16 +317,21 @@ struct PackIntegerWeights : impl::PackIntegerWeightsPassBase<PackIntegerWeights>
           next.push_back(start + i * stride);
       starts = std::move(next);
     }
-    shape.append({depth / kDotDepth, width, kDotDepth});
+    shape.append({depth / c.depth, width, c.depth});
     auto packedType = RankedTensorType::get(shape, type.getElementType());
-    AsmResourceBlob blob = HeapAsmResourceBlob::allocate(packedType.getNumElements(), 64);
+    AsmResourceBlob blob = HeapAsmResourceBlob::allocate(packedType.getNumElements() * bytesOf(type), 64);
     char *to = blob.getMutableData().data();
+    int64_t bytes = bytesOf(type);
     for (int64_t panel = 0; panel < columns; panel += width)
       for (int64_t start : starts)
-        for (int64_t k = 0; k < depth; k += kDotDepth)
+        for (int64_t k = 0; k < depth; k += c.depth)
           for (int64_t n = panel; n < panel + width; ++n)
-            for (int64_t i = k; i < k + kDotDepth; ++i)
-              *to++ = n < c.sizeN && i < c.sizeK ? c.data[start + n * strideN + i * strideK] : 0;
+            for (int64_t i = k; i < k + c.depth; ++i, to += bytes) {
+              if (n < c.sizeN && i < c.sizeK)
+                std::memcpy(to, &c.data[(start + n * strideN + i * strideK) * bytes], bytes);
+              else
+                std::memset(to, 0, bytes);
+            }
     auto attr = DenseResourceElementsAttr::get(packedType, "packed", std::move(blob));
     return arith::ConstantOp::create(rewriter, c.op.getLoc(), packedType,
                                      cast<TypedAttr>(Attribute(attr)));

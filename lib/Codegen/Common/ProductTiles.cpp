@@ -7,7 +7,7 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-constexpr int64_t kMaxPanels = 4, kMaxRows = 252;
+constexpr int64_t kMaxPanels = 4, kMaxRows = 252, kMinRows = 14;
 /// Rows of a tile that makes its panel itself.
 constexpr int64_t kMaxPackedRows = 640;
 /// Fewer products than this in a tile cost more to hand out than they gain.
@@ -38,16 +38,23 @@ bool isContraction(linalg::LinalgOp op) {
   return false;
 }
 
+/// Dimensions behind a panel's columns: the words of a sum that panels for dot products have beside each.
+static unsigned wordDims(linalg::LinalgOp product) { return product.getNumReductionLoops() - 1; }
+
 bool isPanels(linalg::LinalgOp product, OpOperand &operand) {
-  if (product.getNumReductionLoops() != 1 || product.isDpsInit(&operand))
-    return false;
   SmallVector<unsigned> reductions;
   product.getReductionDims(reductions);
+  if (reductions.empty() || reductions.size() > 2 || product.isDpsInit(&operand))
+    return false;
   AffineMap map = product.getMatchingIndexingMap(&operand);
   AffineMap out = product.getMatchingIndexingMap(product.getDpsInitOperand(0));
-  unsigned last = map.getNumResults(), outLast = out.getNumResults();
-  return map.isProjectedPermutation() && out.isProjectedPermutation() && last >= 3 && outLast >= 2 &&
-         map.getResult(last - 1) == out.getResult(outLast - 1) &&
+  if (!map.isProjectedPermutation() || !out.isProjectedPermutation() ||
+      map.getNumResults() < 3 + wordDims(product) || out.getNumResults() < 2)
+    return false;
+  unsigned last = map.getNumResults() - wordDims(product), outLast = out.getNumResults();
+  if (reductions.size() == 2 && map.getDimPosition(last) != reductions[1])
+    return false;
+  return map.getResult(last - 1) == out.getResult(outLast - 1) &&
          map.getDimPosition(last - 2) == reductions[0] &&
          map.getResult(last - 3) == out.getResult(outLast - 2);
 }
@@ -76,7 +83,7 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     return false;
   SmallVector<int64_t> ranges = product.getStaticLoopRanges();
   AffineMap map = product.getMatchingIndexingMap(right);
-  unsigned last = map.getNumResults(), column = map.getDimPosition(last - 1),
+  unsigned last = map.getNumResults() - wordDims(product), column = map.getDimPosition(last - 1),
            depth = map.getDimPosition(last - 2), panel = map.getDimPosition(last - 3);
   if (ShapedType::isDynamic(ranges[depth]) || ShapedType::isDynamic(ranges[panel]) ||
       ShapedType::isDynamic(ranges[column]))
@@ -86,7 +93,7 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     return false;
   // One product of several at a time.
   int64_t outer = 1;
-  for (AffineExpr expr : map.getResults().drop_back(3))
+  for (AffineExpr expr : map.getResults().drop_back(3 + wordDims(product)))
     if (int root = ties[cast<AffineDimExpr>(expr).getPosition()]; root >= 0 && tileable[root]) {
       tiles[root] = 1;
       outer *= std::max<int64_t>(1, ShapedType::isDynamic(sizes[root]) ? 1 : sizes[root]);
@@ -99,8 +106,10 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
       continue;
     int64_t size = sizes[dim];
     bool dynamic = ShapedType::isDynamic(size);
-    int64_t tile = dynamic || size <= room ? std::min(dynamic ? room : size, room)
-                                           : llvm::divideCeil(size, llvm::divideCeil(size, room));
+    int64_t tile = size <= room ? size : llvm::divideCeil(size, llvm::divideCeil(size, room));
+    // Where rows are enough, what is unknown (the number of images) may be one.
+    if (dynamic)
+      tile = rows >= kMinRows ? 1 : room;
     tiles[dim] = std::max<int64_t>(1, tile);
     if (!dynamic)
       rowTiles *= llvm::divideCeil(size, tiles[dim]);
@@ -126,6 +135,10 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   int64_t work = rows * ranges[depth] * ranges[column];
   while (best < count && work * best < kMinTileWork)
     ++best;
+  // Few tiles are shared evenly.
+  int64_t panelTiles = llvm::divideCeil(count, best);
+  if (rowTiles * panelTiles < 8 && panelTiles > 1 && rowTiles * panelTiles % 2 != 0)
+    best = llvm::divideCeil(count, panelTiles + 1);
   tiles[rootPanel] = best;
   return true;
 }

@@ -167,6 +167,12 @@ private:
     bool attends = !group.attention && takesAttentionRows(consumer, operand);
     if (isContraction(consumer) && !isInit && !attends && !packsInTile(consumer, operand))
       return false;
+    // Also where something else in the group reads them (the sums of a product's rows).
+    for (OpOperand &use : producer->getUses())
+      if (auto user = dyn_cast<linalg::LinalgOp>(use.getOwner());
+          user && user != consumer && user != group.attention && isContraction(user) &&
+          !user.isDpsInit(&use))
+        return false;
     // One contraction a group: its register tiles decide the tile. Attention has two.
     if (isContraction(producer) &&
         llvm::count_if(group.members, isContraction) > (group.attention ? 1 : 0))

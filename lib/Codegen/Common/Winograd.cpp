@@ -263,8 +263,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   /// The choices that save the most for the bytes that they add, within what a model may grow by.
   std::vector<Choice> chooseByGain(ArrayRef<Candidate> candidates) {
     std::vector<Choice> offers, chosen(candidates.size(), Choice{0, 0, 0, 0, 0});
-    int64_t bytes = countConstantBytes();
-    int64_t room = std::max<int64_t>(kSmallModel - bytes, kMostGrowth * bytes);
+    int64_t room = countWinogradRoom(getOperation());
     for (auto [i, c] : llvm::enumerate(candidates)) {
       if (c.given) {
         chosen[i] = {i, *c.given, 0, 0, 0};
@@ -303,17 +302,6 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   }
 
   static double ratio(const Choice &choice) { return choice.gain / choice.cost; }
-
-  int64_t countConstantBytes() {
-    DenseSet<Attribute> seen;
-    int64_t bytes = 0;
-    getOperation().walk([&](arith::ConstantOp constant) {
-      auto type = dyn_cast<RankedTensorType>(constant.getType());
-      if (type && type.getElementType().isIntOrFloat() && seen.insert(constant.getValue()).second)
-        bytes += type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-    });
-    return bytes;
-  }
 
   // ---- the operation ----
 
@@ -416,4 +404,16 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
 };
 
 } // namespace
+
+int64_t countWinogradRoom(Operation *op) {
+  DenseSet<Attribute> seen;
+  int64_t bytes = 0;
+  op->walk([&](arith::ConstantOp constant) {
+    auto type = dyn_cast<RankedTensorType>(constant.getType());
+    if (type && type.getElementType().isIntOrFloat() && seen.insert(constant.getValue()).second)
+      bytes += type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  });
+  return std::max<int64_t>(kSmallModel - bytes, kMostGrowth * bytes);
+}
+
 } // namespace onnxc

@@ -61,7 +61,13 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
         continue;
       SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
       offsets[*axis] = position;
-      result = tensor::InsertSliceOp::create(b, loc, input, result, offsets, part, strides);
+      // Sizes may be known where the type leaves them open.
+      SmallVector<int64_t> shape;
+      for (OpFoldResult size : part)
+        shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+      Type exact = RankedTensorType::get(shape, cast<RankedTensorType>(input.getType()).getElementType());
+      Value source = exact == input.getType() ? input : tensor::CastOp::create(b, loc, exact, input);
+      result = tensor::InsertSliceOp::create(b, loc, source, result, offsets, part, strides);
       position = addIndex(b, loc, position, part[*axis]);
     }
     replaceOp(b, types(), op, result);

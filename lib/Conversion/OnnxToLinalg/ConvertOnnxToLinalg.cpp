@@ -20,7 +20,7 @@ namespace {
 
 PopulateFn *const kFamilies[] = {
     populateConstantPatterns, populateElementwiseUnaryPatterns, populateElementwiseBinaryPatterns,
-    populateActivationPatterns, populateCastPatterns,
+    populateActivationPatterns, populateCastPatterns, populateCausalConvPatterns,
     populateReshapePatterns, populateSlicePatterns, populateConcatPatterns,
     populateShapePatterns, populateGeneratorPatterns, populatePadPatterns,
     populateControlFlowPatterns, populateSequencePatterns, populateKernelPatterns,

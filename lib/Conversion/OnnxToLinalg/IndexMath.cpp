@@ -185,6 +185,33 @@ std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location 
   return result;
 }
 
+SmallVector<OpFoldResult> readOpenVector(OpBuilder &b, Location loc, Value converted, Value offset, Value length,
+                                         int64_t count, int64_t absent) {
+  SmallVector<OpFoldResult> result;
+  for (int64_t i = 0; i < count; ++i) {
+    Value position = constIndex(b, loc, i);
+    Value isThere = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, position, length);
+    auto element = scf::IfOp::create(
+        b, loc, isThere,
+        [&](OpBuilder &b, Location loc) {
+          Value at = arith::AddIOp::create(b, loc, offset, position);
+          Value integer = tensor::ExtractOp::create(b, loc, converted, at);
+          Value index = arith::IndexCastOp::create(b, loc, b.getIndexType(), integer);
+          scf::YieldOp::create(b, loc, index);
+        },
+        [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, constIndex(b, loc, absent)); });
+    result.push_back(element.getResult(0));
+  }
+  return result;
+}
+
+std::optional<int64_t> knownLength(Value original, Value converted) {
+  if (auto constant = getConstantInts(original))
+    return constant->size();
+  auto type = tensorType(converted);
+  return type && type.hasStaticShape() ? std::optional(type.getNumElements()) : std::nullopt;
+}
+
 std::optional<SmallVector<SmallVector<Value>>> shapeElements(OpBuilder &b, Location loc,
                                                              ValueRange tensors) {
   constexpr int64_t kMaxElements = 16;

@@ -63,30 +63,17 @@ struct PadPattern : OnnxPattern<onnx::PadOp> {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
     int64_t rank = rankOf(input);
-    auto amounts = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1]);
-    if (!amounts || amounts->size() % 2 != 0)
-      return refuse(op, "needs pads whose number is known and even");
-    size_t half = amounts->size() / 2;
-    SmallVector<OpFoldResult> axes;
-    if (onnx::isNone(op->getOperand(3))) {
-      for (size_t i = 0; i < half; ++i)
-        axes.push_back(b.getIndexAttr(i));
-    } else {
-      auto given = readShapeTensor(b, loc, op->getOperand(3), adaptor.getOperands()[3]);
-      if (!given)
-        return refuse(op, "needs axes whose number is known");
-      axes = *given;
-    }
-    if (axes.size() != half || static_cast<int64_t>(half) > rank)
-      return refuse(op, "needs two pads for each axis");
+    SmallVector<OpFoldResult> before, behind, axes;
+    if (failed(readAmounts(op, adaptor, b, rank, before, behind, axes)))
+      return failure();
     SmallVector<OpFoldResult> low(rank, b.getIndexAttr(0)), high(rank, b.getIndexAttr(0));
-    for (size_t k = 0; k < half; ++k) {
+    for (size_t k = 0; k < axes.size(); ++k) {
       if (auto constant = getConstantIntValue(axes[k])) {
         auto d = normalizeAxis(*constant, rank);
         if (!d)
           return refuse(op, "has an axis outside of the input's rank");
-        low[*d] = (*amounts)[k];
-        high[*d] = (*amounts)[half + k];
+        low[*d] = before[k];
+        high[*d] = behind[k];
         continue;
       }
       Value at = wrapIndex(b, loc, toIndex(b, loc, axes[k]), constIndex(b, loc, rank));
@@ -96,8 +83,8 @@ struct PadPattern : OnnxPattern<onnx::PadOp> {
           return arith::SelectOp::create(b, loc, meant, toIndex(b, loc, x), toIndex(b, loc, y))
               .getResult();
         };
-        low[d] = choose((*amounts)[k], low[d]);
-        high[d] = choose((*amounts)[half + k], high[d]);
+        low[d] = choose(before[k], low[d]);
+        high[d] = choose(behind[k], high[d]);
       }
     }
     StringRef mode = op.getMode();
@@ -139,6 +126,50 @@ struct PadPattern : OnnxPattern<onnx::PadOp> {
           return tensor::ExtractOp::create(b, loc, input, at);
         });
     replaceOp(b, types(), op, result);
+    return success();
+  }
+
+  // What is added before and behind each of `axes`; axis `rank` is none.
+  LogicalResult readAmounts(onnx::PadOp op, OpAdaptor adaptor, ConversionPatternRewriter &b, int64_t rank,
+                            SmallVector<OpFoldResult> &before, SmallVector<OpFoldResult> &behind,
+                            SmallVector<OpFoldResult> &axes) const {
+    Location loc = op.getLoc();
+    Value pads = adaptor.getOperands()[1], axesTensor = adaptor.getOperands()[3];
+    bool hasAxes = !onnx::isNone(op->getOperand(3));
+    std::optional<int64_t> amounts = knownLength(op->getOperand(1), pads), count;
+    if (hasAxes)
+      count = knownLength(op->getOperand(3), axesTensor);
+    if (!count && amounts)
+      count = *amounts / 2;
+    if (!count && !hasAxes)
+      count = rank;
+    if (count) {
+      auto given = readShapeTensor(b, loc, op->getOperand(1), pads, 2 * *count);
+      if (!given || static_cast<int64_t>(given->size()) != 2 * *count || *count > rank)
+        return refuse(op, "needs two pads for each axis");
+      before.assign(given->begin(), given->begin() + *count);
+      behind.assign(given->begin() + *count, given->end());
+      for (int64_t i = 0; i < *count; ++i)
+        axes.push_back(b.getIndexAttr(i));
+      if (!hasAxes)
+        return success();
+      auto list = readShapeTensor(b, loc, op->getOperand(3), axesTensor, *count);
+      if (!list || static_cast<int64_t>(list->size()) != *count)
+        return refuse(op, "needs two pads for each axis");
+      axes = *list;
+      return success();
+    }
+    Value length = toIndex(b, loc, getDim(b, loc, axesTensor, 0)), zero = constIndex(b, loc, 0);
+    Value twice = arith::AddIOp::create(b, loc, length, length);
+    auto check = [&](arith::CmpIPredicate predicate, Value x, Value y, StringRef message) {
+      runtimeAssert(b, loc, arith::CmpIOp::create(b, loc, predicate, x, y), message);
+    };
+    check(arith::CmpIPredicate::sle, length, constIndex(b, loc, rank), "Pad: there are more axes than dimensions");
+    check(arith::CmpIPredicate::eq, toIndex(b, loc, getDim(b, loc, pads, 0)), twice,
+          "Pad: there must be two pads for each axis");
+    before = readOpenVector(b, loc, pads, zero, length, rank, 0);
+    behind = readOpenVector(b, loc, pads, length, length, rank, 0);
+    axes = readOpenVector(b, loc, axesTensor, zero, length, rank, rank);
     return success();
   }
 };

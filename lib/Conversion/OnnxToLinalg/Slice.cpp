@@ -109,26 +109,15 @@ struct SlicePattern : OnnxPattern<onnx::SliceOp> {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
     int64_t rank = rankOf(input);
-    SmallVector<SmallVector<OpFoldResult>> lists; // starts, ends, axes, steps
-    for (unsigned i = 1; i < 5; ++i) {
-      if (onnx::isNone(op->getOperand(i))) {
-        SmallVector<OpFoldResult> defaults;
-        for (size_t k = 0; k < lists[0].size(); ++k)
-          defaults.push_back(b.getIndexAttr(i == 3 ? k : 1));
-        lists.push_back(defaults);
-        continue;
-      }
-      auto list = readShapeTensor(b, loc, op->getOperand(i), adaptor.getOperands()[i]);
-      if (!list || (i > 1 && list->size() != lists[0].size()))
-        return refuse(op, "needs starts, ends, axes and steps of one known length");
-      lists.push_back(*list);
-    }
+    auto lists = readLists(op, adaptor, b, rank);
+    if (failed(lists))
+      return failure();
     SmallVector<OpFoldResult> dims = getDims(b, loc, input);
     SmallVector<Range> ranges;
     for (OpFoldResult dim : dims)
       ranges.push_back({b.getIndexAttr(0), dim, b.getIndexAttr(1)});
-    for (size_t k = 0; k < lists[0].size(); ++k) {
-      OpFoldResult start = lists[0][k], end = lists[1][k], axis = lists[2][k], step = lists[3][k];
+    for (size_t k = 0; k < (*lists)[0].size(); ++k) {
+      OpFoldResult start = (*lists)[0][k], end = (*lists)[1][k], axis = (*lists)[2][k], step = (*lists)[3][k];
       if (getConstantIntValue(step) == 0)
         return refuse(op, "has a step of 0");
       if (auto constant = getConstantIntValue(axis)) {
@@ -148,11 +137,45 @@ struct SlicePattern : OnnxPattern<onnx::SliceOp> {
                      selectIndex(b, loc, meant, r.step, ranges[d].step)};
       }
     }
-    SmallVector<OpFoldResult> sizes;
-    for (const Range &r : ranges)
-      sizes.push_back(r.size);
     replaceOp(b, types(), op, takeRanges(b, loc, input, ranges));
     return success();
+  }
+
+  // Starts, ends, axes and steps.
+  FailureOr<SmallVector<SmallVector<OpFoldResult>>> readLists(onnx::SliceOp op, OpAdaptor adaptor,
+                                                             ConversionPatternRewriter &b, int64_t rank) const {
+    Location loc = op.getLoc();
+    std::optional<int64_t> length;
+    for (unsigned i = 1; i < 5 && !length; ++i)
+      if (!onnx::isNone(op->getOperand(i)))
+        length = knownLength(op->getOperand(i), adaptor.getOperands()[i]);
+    // Else there is room for all axes, and those beyond the length are the axis `rank`, which no dimension is.
+    int64_t count = length.value_or(rank);
+    Value open = length ? Value() : toIndex(b, loc, getDim(b, loc, adaptor.getOperands()[1], 0));
+    if (open)
+      runtimeAssert(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, open, constIndex(b, loc, rank)),
+                    "Slice: there are more starts than dimensions");
+    const int64_t absent[] = {0, 0, INT64_MAX, rank, 1};
+    SmallVector<SmallVector<OpFoldResult>> lists;
+    for (unsigned i = 1; i < 5; ++i) {
+      Value list = adaptor.getOperands()[i];
+      if (onnx::isNone(op->getOperand(i))) {
+        lists.emplace_back();
+        for (int64_t k = 0; k < count; ++k)
+          lists.back().push_back(b.getIndexAttr(i == 3 ? k : 1));
+      } else if (open) {
+        Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                           toIndex(b, loc, getDim(b, loc, list, 0)), open);
+        runtimeAssert(b, loc, same, "Slice: starts, ends, axes and steps differ in length");
+        lists.push_back(readOpenVector(b, loc, list, constIndex(b, loc, 0), open, count, absent[i]));
+      } else if (auto elements = readShapeTensor(b, loc, op->getOperand(i), list, count);
+                 elements && static_cast<int64_t>(elements->size()) == count) {
+        lists.push_back(*elements);
+      } else {
+        return refuse(op, "needs starts, ends, axes and steps of one length");
+      }
+    }
+    return lists;
   }
 };
 

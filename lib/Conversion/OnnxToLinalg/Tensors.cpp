@@ -48,7 +48,11 @@ void replaceOp(ConversionPatternRewriter &rewriter, const OnnxTypeConverter &typ
       results.push_back(onnx::NoneOp::create(rewriter, op->getLoc()));
       continue;
     }
-    results.push_back(castTensor(rewriter, op->getLoc(), value, types.convertType(result.getType())));
+    // Of an empty tensor nothing is computed.
+    Value made = value;
+    if (auto type = tensorType(made); type && llvm::is_contained(type.getShape(), 0))
+      made = emptyTensor(rewriter, op->getLoc(), getDims(rewriter, op->getLoc(), made), type.getElementType());
+    results.push_back(castTensor(rewriter, op->getLoc(), made, types.convertType(result.getType())));
   }
   rewriter.replaceOp(op, results);
 }

@@ -126,7 +126,8 @@ VectorTarget describeVectors(const TargetSpec &target) {
                      : has("+dotprod") ? ByteProducts::SignedDots
                                        : ByteProducts::Portable};
   if (has("+avx512f,+avx512vl,+avx512bw"))
-    return {512, 32, has("+avx512vnni") ? ByteProducts::Quads : ByteProducts::Pairs};
+    return {512, 32, has("+avx512vnni") ? ByteProducts::Quads : ByteProducts::Pairs,
+            /*fusedMultiplyAdd=*/true, has("+avx512bf16")};
   if (has("+avx2"))
     return {256, 16, has("+avxvnni") ? ByteProducts::Quads : ByteProducts::Pairs, has("+fma")};
   return {128, 16, ByteProducts::Pairs, has("+fma")};

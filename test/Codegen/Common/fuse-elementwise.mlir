@@ -152,3 +152,37 @@ func.func @sizesOfViews(%x: tensor<?x8xf32>, %n: index, %m: index) -> (tensor<?x
   } -> tensor<?x8xf32>
   return %b, %size : tensor<?x8xf32>, index
 }
+
+// -----
+
+// 256 channels at a distance of 12,544 bytes would share 16 sets of the first-level cache: the copy that puts them side by
+// side stays. At 3,136 bytes they spread over all sets, and the product reads them where they are.
+// CHECK-LABEL: @channels
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<256x3136xf32>)
+// CHECK: linalg.generic {{.*}}"reduction"
+// CHECK-NOT: ins(%arg1 : tensor<256x784xf32>)
+// CHECK: linalg.generic {{.*}}"reduction"]} ins(%arg1
+func.func @channels(%x: tensor<256x3136xf32>, %z: tensor<256x784xf32>, %w: tensor<256x64xf32>, %large: tensor<3136x64xf32>,
+                    %small: tensor<784x64xf32>) -> (tensor<3136x64xf32>, tensor<784x64xf32>) {
+  %e = tensor.empty() : tensor<3136x256xf32>
+  %t = linalg.transpose ins(%x : tensor<256x3136xf32>) outs(%e : tensor<3136x256xf32>) permutation = [1, 0]
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%t, %w : tensor<3136x256xf32>, tensor<256x64xf32>) outs(%large : tensor<3136x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %c: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<3136x64xf32>
+  %f = tensor.empty() : tensor<784x256xf32>
+  %u = linalg.transpose ins(%z : tensor<256x784xf32>) outs(%f : tensor<784x256xf32>) permutation = [1, 0]
+  %v = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+                       iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%u, %w : tensor<784x256xf32>, tensor<256x64xf32>) outs(%small : tensor<784x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %c: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<784x64xf32>
+  return %y, %v : tensor<3136x64xf32>, tensor<784x64xf32>
+}

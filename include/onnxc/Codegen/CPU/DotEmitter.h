@@ -1,6 +1,6 @@
-// Writes products of bytes whose weights are packed for dot product instructions (see
+// Writes products whose weights are packed for dot product instructions (see
 // onnxc-pack-integer-weights) as loops: each lane of a vector sums the products of four
-// neighbouring bytes, so a register tile is rows of the result times vectors of columns.
+// neighbouring bytes, or of two bfloat16.
 #ifndef ONNXC_CODEGEN_CPU_DOTEMITTER_H
 #define ONNXC_CODEGEN_CPU_DOTEMITTER_H
 
@@ -9,10 +9,11 @@
 
 namespace onnxc {
 
-/// Consecutive bytes of a sum that one lane of a packed vector holds.
-constexpr int64_t kDotDepth = 4;
+/// Consecutive elements of a sum that one lane of a packed vector holds.
+constexpr int64_t kByteDepth = 4, kBfloatDepth = 2;
 
-/// The loop of the columns if `op` (on memrefs) is a product of unsigned bytes and packed signed ones.
+/// The loop of the columns if `op` (on memrefs) is a product of unsigned bytes and packed signed ones, or
+/// of bfloat16 and packed ones.
 std::optional<unsigned> packedDotColumns(mlir::linalg::LinalgOp op);
 
 /// Replaces it, and what `fusion` names, by a loop nest.

@@ -28,6 +28,7 @@ struct VectorTarget {
   unsigned numRegisters = 32; ///< vector registers
   ByteProducts byteProducts = ByteProducts::Portable;
   bool fusedMultiplyAdd = true; ///< has an instruction for x * y + z
+  bool bfloatDots = false; ///< x86: sums of two products of bfloat16 (vdpbf16ps)
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].

@@ -7,24 +7,25 @@
 
 namespace onnxc {
 
-/// Weights in panels [panel][depth...][column] without gaps, of which the next is fetched while all
+/// Weights in panels [panel][depth...][step] without gaps, of which the next is fetched while all
 /// rows pass over this one.
 struct WeightStream {
   unsigned operand;
   unsigned panels;                    ///< loop over the panels
   llvm::SmallVector<unsigned> depths; ///< loops inside a panel, in its order
   llvm::SmallVector<unsigned> rows;   ///< loops that use the same panel again
+  int64_t width;                      ///< elements of a step
 };
 
 /// The stream of a convolution on memrefs whose positions are too few to hide it.
-/// `column`: the loop along vectors.
-std::optional<WeightStream> findWeightStream(mlir::linalg::LinalgOp op, unsigned column);
+/// `column`: the loop along vectors; `inside`: the weights' last dimensions, from it on, that a step reads.
+std::optional<WeightStream> findWeightStream(mlir::linalg::LinalgOp op, unsigned column,
+                                             unsigned inside = 1);
 
 /// Fetches this tile's share of the next panel at one step of the depth. `base`: where each loop
 /// stands; `factor`: iterations of the register tile.
 void emitWeightFetch(mlir::OpBuilder &b, mlir::linalg::LinalgOp op, const WeightStream &stream,
-                     unsigned column, llvm::ArrayRef<mlir::Value> base,
-                     llvm::ArrayRef<unsigned> factor);
+                     llvm::ArrayRef<mlir::Value> base, llvm::ArrayRef<unsigned> factor);
 
 } // namespace onnxc
 

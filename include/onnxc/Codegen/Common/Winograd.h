@@ -3,6 +3,7 @@
 #ifndef ONNXC_CODEGEN_COMMON_WINOGRAD_H
 #define ONNXC_CODEGEN_COMMON_WINOGRAD_H
 
+#include "mlir/IR/Operation.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
 
@@ -45,6 +46,9 @@ void packWinogradWeights(const WinogradFilters &filters, int64_t tile, int64_t p
 /// a patch of sample data.
 double measureWinogradError(const WinogradFilters &filters, int64_t tile, int64_t panel,
                             llvm::ArrayRef<float> packed);
+
+/// Bytes by which transformed weights may make a model larger whose constants are those in `op`.
+int64_t countWinogradRoom(mlir::Operation *op);
 
 } // namespace onnxc
 

@@ -92,6 +92,13 @@ mlir::Value wrapIndex(mlir::OpBuilder &b, mlir::Location loc, mlir::Value index,
 std::optional<llvm::SmallVector<OpFoldResult>>
 readShapeTensor(mlir::OpBuilder &b, mlir::Location loc, mlir::Value original, mlir::Value converted,
                 int64_t count = -1);
+// Elements offset, ..., offset + count - 1 of a vector of integers whose length is known at run time only;
+// `absent` for those from position offset + length on.
+llvm::SmallVector<OpFoldResult> readOpenVector(mlir::OpBuilder &b, mlir::Location loc, mlir::Value converted,
+                                               mlir::Value offset, mlir::Value length, int64_t count,
+                                               int64_t absent);
+// The length of the vector that says something of each of several axes; null if it is not known before the run.
+std::optional<int64_t> knownLength(mlir::Value original, mlir::Value converted);
 // The elements of small integer tensors, if at least one of them is put together from scalars
 // (tensor.from_elements), as in chains that compute a shape. Such chains stay
 // scalar arithmetic, so that sizes fold. One list a tensor.

@@ -11,7 +11,7 @@ using PopulateFn = void(mlir::RewritePatternSet &, OnnxTypeConverter &);
 
 // Elementwise, casts, quantization, movement.
 PopulateFn populateConstantPatterns, populateElementwiseUnaryPatterns,
-    populateElementwiseBinaryPatterns, populateActivationPatterns, populateCastPatterns,
+    populateElementwiseBinaryPatterns, populateActivationPatterns, populateCastPatterns, populateCausalConvPatterns,
     populateQuantizationPatterns, populateReshapePatterns, populateShapePatterns,
     populateSlicePatterns, populateConcatPatterns, populatePadPatterns, populateGatherPatterns,
     populateScatterPatterns, populateGeneratorPatterns, populateScanPatterns,

@@ -11,6 +11,8 @@ void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
   // 1. Types, so that the passes below see static shapes.
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());
   pm.addNestedPass<func::FuncOp>(createOnnxExpandMicrosoft());
+  // While the tensors that they name are all there.
+  pm.addNestedPass<func::FuncOp>(createOnnxExpandGradients());
   // 2. Shape computations become constants; no-ops go.
   pm.addPass(createOnnxFoldConstants());
   pm.addNestedPass<func::FuncOp>(createOnnxCanonicalize());

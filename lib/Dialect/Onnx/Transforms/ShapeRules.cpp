@@ -225,6 +225,17 @@ template <typename OpT> MaybeDims reduceRule(OpT op, ShapeState &state) {
   return result;
 }
 
+/// Where the kernel's sizes are not known.
+MaybeDims convRule(ConvOp op, ShapeState &state) {
+  MaybeDims x = state.shapeOf(op.getX()), w = state.shapeOf(op.getW());
+  if (!x || !w || x->size() < 3 || w->size() != x->size())
+    return std::nullopt;
+  SymbolicDims result(x->size());
+  result[0] = (*x)[0];
+  result[1] = (*w)[0];
+  return result;
+}
+
 MaybeDims ruleFor(Operation *op, ShapeState &state) {
   return llvm::TypeSwitch<Operation *, MaybeDims>(op)
       .Case<ReshapeOp>([&](auto op) { return reshapeRule(op, state); })
@@ -237,12 +248,29 @@ MaybeDims ruleFor(Operation *op, ShapeState &state) {
             ReduceL2Op, ReduceLogSumOp, ReduceLogSumExpOp, ReduceSumSquareOp>(
           [&](auto op) { return reduceRule(op, state); })
       .Case<ConstantOfShapeOp>([&](auto op) { return shapeTensor(op.getInput(), state); })
+      .Case<ConvOp>([&](auto op) { return convRule(op, state); })
       .Case<RangeOp>([&](auto) { return SymbolicDims(1); })
       .Case<ResizeOp>([&](auto op) -> MaybeDims {
         MaybeDims dims = state.shapeOf(op.getX());
         return dims ? MaybeDims(SymbolicDims(dims->size())) : std::nullopt;
       })
       .Default([](Operation *) { return std::nullopt; });
+}
+
+/// The rank that users declare for a value: what an operator of one input that keeps its shape gives has the rank of
+/// its input.
+std::optional<int64_t> rankFromUsers(Value value, int depth = 0) {
+  constexpr int kMaxDepth = 8;
+  for (Operation *user : value.getUsers()) {
+    if (depth > kMaxDepth || !isa<IdentityOp, CastOp, LogOp, SqrtOp, ExpOp, NegOp, AbsOp, ReciprocalOp>(user))
+      continue;
+    Value result = user->getResult(0);
+    if (auto type = dyn_cast<RankedTensorType>(result.getType()))
+      return type.getRank();
+    if (std::optional<int64_t> rank = rankFromUsers(result, depth + 1))
+      return rank;
+  }
+  return std::nullopt;
 }
 
 /// The cache that Attention gives, [batch, heads, past and new keys, size]. `fresh` are keys or values of rank 3 or 4.
@@ -273,6 +301,10 @@ SmallVector<MaybeDims> inferShapeRules(Operation *op, ShapeState &state) {
   if (result.empty())
     return result;
   result[0] = ruleFor(op, state);
+  // As for a reduction whose axes are not known, but whose result the model declares.
+  if (!result[0] && isa<UnrankedTensorType>(op->getResult(0).getType()))
+    if (std::optional<int64_t> rank = rankFromUsers(op->getResult(0)))
+      result[0] = SymbolicDims(*rank);
   if (isa<TopKOp>(op))
     result[1] = result[0];
   if (auto attention = dyn_cast<AttentionOp>(op)) {
@@ -313,6 +345,13 @@ SmallVector<std::pair<unsigned, int64_t>> requiredLengths(Operation *op) {
       // Where the model declares the result's rank.
       .Case<ReshapeOp>([&](ReshapeOp op) { require(1, rankOf(op->getResult(0))); })
       .Case<ConstantOfShapeOp>([&](ConstantOfShapeOp op) { require(0, rankOf(op->getResult(0))); })
+      .Case<ReduceSumOp, ReduceMeanOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp, ReduceL1Op,
+            ReduceL2Op, ReduceLogSumOp, ReduceLogSumExpOp, ReduceSumSquareOp>([&](auto op) {
+        auto from = rankOf(op.getData()), to = rankOf(op->getResult(0));
+        // No axes may stand for all of them.
+        if (from && to && *to > 0 && op.getKeepdims() == 0 && !isNone(op.getAxes()))
+          require(1, *from - *to);
+      })
       .Case<UnsqueezeOp>([&](UnsqueezeOp op) {
         auto from = rankOf(op.getData()), to = rankOf(op->getResult(0));
         require(1, from && to ? std::optional(*to - *from) : std::nullopt);

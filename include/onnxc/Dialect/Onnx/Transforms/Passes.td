@@ -22,6 +22,17 @@ def OnnxShapeInference : Pass<"onnx-shape-inference", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
 }
 
+def OnnxExpandGradients : Pass<"onnx-expand-gradients", "::mlir::func::FuncOp"> {
+  let summary = "Write out what ai.onnx.preview.training's Gradient computes";
+  let description = [{
+    Reverse-mode differentiation of the operators between the tensors that a Gradient names. Its operands are, besides
+    the values, the named tensors of `xs` and `zs` and `y`, in this order. If values and named tensors differ,
+    the graph is computed again from the values. Operators without a rule of their own are differentiated as their
+    function body; what has neither, or a subgraph, is refused.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
 def OnnxExpandMicrosoft : Pass<"onnx-expand-microsoft", "::mlir::func::FuncOp"> {
   let summary = "Replace operators of domain com.microsoft by standard ones";
   let description = [{
