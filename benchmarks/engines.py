@@ -52,7 +52,7 @@ def loadOpenvino(model, threads, feed):
         if bound is not feed:  # as its users do who run often: the inputs are set once
             for i in compiled.inputs:
                 array = feed[next(n for n in i.get_names() if n in feed)]
-                shared = array.flags.c_contiguous and array.dtype.kind in "fiub"
+                shared = array.flags.c_contiguous and array.flags.writeable and array.dtype.kind in "fiub"
                 request.set_tensor(i, openvino.Tensor(array, shared_memory=shared))
             bound = feed
         request.infer()
