@@ -121,7 +121,10 @@ private:
       return {0, arith::MulFOp::create(b, loc, each, count)};
     }
     double trips = kAssumedTrips;
-    if (!isStatic) {
+    if (!isStatic && lengthOfBlock(inner)) {
+      from = 0;
+      to = lengthOfBlock(inner);
+    } else if (!isStatic) {
       from = from ? from : 0;
       to = to ? to : bound(inner.getUpperBound());
     }
@@ -133,6 +136,30 @@ private:
       one.dynamic = arith::MulFOp::create(b, loc, one.dynamic, factor);
     }
     return one;
+  }
+
+  /// How far a loop over one block of another loop goes: its upper bound is its lower bound and a constant, or less.
+  static std::optional<int64_t> lengthOfBlock(scf::ForOp inner) {
+    Operation *op = inner.getUpperBound().getDefiningOp();
+    AffineMap map;
+    if (auto apply = dyn_cast_or_null<affine::AffineApplyOp>(op))
+      map = apply.getAffineMap();
+    else if (auto min = dyn_cast_or_null<affine::AffineMinOp>(op))
+      map = min.getAffineMap();
+    else
+      return std::nullopt;
+    std::optional<int64_t> length;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      if (operand != inner.getLowerBound())
+        continue;
+      AffineExpr start = i < map.getNumDims() ? getAffineDimExpr(i, map.getContext())
+                                              : getAffineSymbolExpr(i - map.getNumDims(), map.getContext());
+      for (AffineExpr end : map.getResults())
+        if (auto constant = dyn_cast<AffineConstantExpr>(
+                simplifyAffineExpr(end - start, map.getNumDims(), map.getNumSymbols())))
+          length = std::min(length.value_or(constant.getValue()), constant.getValue());
+    }
+    return length;
   }
 
   Value number(Value index) {
