@@ -27,7 +27,9 @@ struct PackOperands : impl::PackOperandsPassBase<PackOperands> {
     getOperation().walk([&](linalg::LinalgOp op) {
       if (!op.hasPureTensorSemantics())
         return;
-      products.push_back(op);
+      // What only works on elements may be part of a product that is cut in pieces, and go with it.
+      if (op.getNumReductionLoops() > 0)
+        products.push_back(op);
       for (OpOperand *input : op.getDpsInputOperands())
         if (linalg::LinalgOp scores = scoresBehind(op, *input))
           attention.insert({op, scores});
@@ -64,6 +66,7 @@ struct PackOperands : impl::PackOperandsPassBase<PackOperands> {
         rows < kMinRows || bytes * sizes[column] * sizes[depth[0]] < kMinBytes)
       return false;
     SmallVector<ColumnPiece> pieces = chooseColumnPieces(sizes[column], /*image=*/false);
+    unsigned side = operand.getOperandNumber();
     SmallVector<linalg::LinalgOp> products = {op};
     if (pieces.size() > 1) {
       if (!isWorthPieces(op))
@@ -72,7 +75,7 @@ struct PackOperands : impl::PackOperandsPassBase<PackOperands> {
     }
     for (auto [product, piece] : llvm::zip(products, pieces))
       if (piece.width < piece.size)
-        packPiece(rewriter, product, product->getOpOperand(operand.getOperandNumber()), map, column,
+        packPiece(rewriter, product, product->getOpOperand(side), map, column,
                   outer, depth, piece);
     return !products.empty();
   }

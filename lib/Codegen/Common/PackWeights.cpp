@@ -121,6 +121,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
       pieces = chooseColumnPieces(columns, /*image=*/c.rowLoops >= 3, tile);
     }
+    unsigned side = c.weights->getOperandNumber();
     SmallVector<linalg::LinalgOp> products;
     if (pieces.size() > 1 && !config.hasLoops() && isWorthPieces(c.op))
       products = splitColumns(rewriter, c.op, c.column, pieces);
@@ -129,7 +130,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     for (auto [product, piece] : llvm::zip(products, pieces)) {
       Candidate part = c;
       part.op = product;
-      part.weights = &product->getOpOperand(c.weights->getOperandNumber());
+      part.weights = &product->getOpOperand(side);
       part.type = cast<RankedTensorType>(part.weights->get().getType());
       if (failed(packPiece(rewriter, part, map, piece, config)))
         return failure();
