@@ -8,43 +8,43 @@ namespace onnxc::onnx {
 namespace {
 
 /// The gradient is that of the result times what `factor` gives.
-template <Value (*factor)(GraphWriter &w, Value x, Value y)>
+template <Value (*factor)(GradientWriter &w, Value x, Value y)>
 LogicalResult unary(Adjoint &a) {
   a.set(0, a.w.mul(a.g(), factor(a.w, a.x(), a.y())));
   return success();
 }
 
-Value square(GraphWriter &w, Value x) { return w.mul(x, x); }
-Value oneMinus(GraphWriter &w, Value x) { return w.sub(w.number(1, x), x); }
-Value onePlus(GraphWriter &w, Value x) { return w.add(w.number(1, x), x); }
-Value inverse(GraphWriter &w, Value x) { return w.op("Reciprocal", {x}); }
-Value root(GraphWriter &w, Value x) { return w.op("Sqrt", {x}); }
+Value square(GradientWriter &w, Value x) { return w.mul(x, x); }
+Value oneMinus(GradientWriter &w, Value x) { return w.sub(w.number(1, x), x); }
+Value onePlus(GradientWriter &w, Value x) { return w.add(w.number(1, x), x); }
+Value inverse(GradientWriter &w, Value x) { return w.op("Reciprocal", {x}); }
+Value root(GradientWriter &w, Value x) { return w.op("Sqrt", {x}); }
 
-Value ofAbs(GraphWriter &w, Value x, Value) { return w.op("Sign", {x}); }
-Value ofExp(GraphWriter &, Value, Value y) { return y; }
-Value ofLog(GraphWriter &w, Value x, Value) { return inverse(w, x); }
-Value ofSqrt(GraphWriter &w, Value, Value y) { return w.div(w.number(0.5, y), y); }
-Value ofReciprocal(GraphWriter &w, Value, Value y) { return w.neg(square(w, y)); }
-Value ofSin(GraphWriter &w, Value x, Value) { return w.op("Cos", {x}); }
-Value ofCos(GraphWriter &w, Value x, Value) { return w.neg(w.op("Sin", {x})); }
-Value ofTan(GraphWriter &w, Value, Value y) { return onePlus(w, square(w, y)); }
-Value ofAsin(GraphWriter &w, Value x, Value) { return inverse(w, root(w, oneMinus(w, square(w, x)))); }
-Value ofAcos(GraphWriter &w, Value x, Value y) { return w.neg(ofAsin(w, x, y)); }
-Value ofAtan(GraphWriter &w, Value x, Value) { return inverse(w, onePlus(w, square(w, x))); }
-Value ofSinh(GraphWriter &w, Value x, Value) { return w.op("Cosh", {x}); }
-Value ofCosh(GraphWriter &w, Value x, Value) { return w.op("Sinh", {x}); }
-Value ofTanh(GraphWriter &w, Value, Value y) { return oneMinus(w, square(w, y)); }
-Value ofAsinh(GraphWriter &w, Value x, Value) { return inverse(w, root(w, onePlus(w, square(w, x)))); }
-Value ofAcosh(GraphWriter &w, Value x, Value) {
+Value ofAbs(GradientWriter &w, Value x, Value) { return w.op("Sign", {x}); }
+Value ofExp(GradientWriter &, Value, Value y) { return y; }
+Value ofLog(GradientWriter &w, Value x, Value) { return inverse(w, x); }
+Value ofSqrt(GradientWriter &w, Value, Value y) { return w.div(w.number(0.5, y), y); }
+Value ofReciprocal(GradientWriter &w, Value, Value y) { return w.neg(square(w, y)); }
+Value ofSin(GradientWriter &w, Value x, Value) { return w.op("Cos", {x}); }
+Value ofCos(GradientWriter &w, Value x, Value) { return w.neg(w.op("Sin", {x})); }
+Value ofTan(GradientWriter &w, Value, Value y) { return onePlus(w, square(w, y)); }
+Value ofAsin(GradientWriter &w, Value x, Value) { return inverse(w, root(w, oneMinus(w, square(w, x)))); }
+Value ofAcos(GradientWriter &w, Value x, Value y) { return w.neg(ofAsin(w, x, y)); }
+Value ofAtan(GradientWriter &w, Value x, Value) { return inverse(w, onePlus(w, square(w, x))); }
+Value ofSinh(GradientWriter &w, Value x, Value) { return w.op("Cosh", {x}); }
+Value ofCosh(GradientWriter &w, Value x, Value) { return w.op("Sinh", {x}); }
+Value ofTanh(GradientWriter &w, Value, Value y) { return oneMinus(w, square(w, y)); }
+Value ofAsinh(GradientWriter &w, Value x, Value) { return inverse(w, root(w, onePlus(w, square(w, x)))); }
+Value ofAcosh(GradientWriter &w, Value x, Value) {
   return inverse(w, root(w, w.sub(square(w, x), w.number(1, x))));
 }
-Value ofAtanh(GraphWriter &w, Value x, Value) { return inverse(w, oneMinus(w, square(w, x))); }
-Value ofSigmoid(GraphWriter &w, Value, Value y) { return w.mul(y, oneMinus(w, y)); }
-Value ofSoftplus(GraphWriter &w, Value x, Value) { return w.op("Sigmoid", {x}); }
-Value ofErf(GraphWriter &w, Value x, Value) {
+Value ofAtanh(GradientWriter &w, Value x, Value) { return inverse(w, oneMinus(w, square(w, x))); }
+Value ofSigmoid(GradientWriter &w, Value, Value y) { return w.mul(y, oneMinus(w, y)); }
+Value ofSoftplus(GradientWriter &w, Value x, Value) { return w.op("Sigmoid", {x}); }
+Value ofErf(GradientWriter &w, Value x, Value) {
   return w.scaled(w.op("Exp", {w.neg(square(w, x))}), 2 / std::sqrt(M_PI));
 }
-Value ofSoftsign(GraphWriter &w, Value x, Value) {
+Value ofSoftsign(GradientWriter &w, Value x, Value) {
   return inverse(w, square(w, onePlus(w, w.op("Abs", {x}))));
 }
 
@@ -62,14 +62,14 @@ LogicalResult same(Adjoint &a) {
 LogicalResult flat(Adjoint &) { return success(); }
 
 LogicalResult cast(Adjoint &a) {
-  a.set(0, a.w.op("CastLike", {a.g(), a.x()}, {}, GraphWriter::elementOf(a.x())));
+  a.set(0, a.w.castLike(a.g(), a.x()));
   return success();
 }
 
 /// g times `inner` where x is greater than (or equal to) `bound`, times `outer` elsewhere; null means 0.
 void piecewise(Adjoint &a, StringRef comparison, double bound, Value inner, Value outer) {
-  GraphWriter &w = a.w;
-  Value inside = w.compare(comparison, a.x(), w.number(bound, a.x())), zero = w.number(0, a.x());
+  GradientWriter &w = a.w;
+  Value inside = w.op(comparison, {a.x(), w.number(bound, a.x())}), zero = w.number(0, a.x());
   auto times = [&](Value factor) { return factor ? w.mul(a.g(), factor) : zero; };
   a.set(0, w.where(inside, times(inner), times(outer)));
 }
@@ -88,18 +88,18 @@ LogicalResult thresholdedRelu(Adjoint &a) {
 }
 // alpha * exp(x) is y + alpha left of 0, and exp of a clipped x never overflows.
 LogicalResult elu(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   piecewise(a, "GreaterOrEqual", 0, w.number(1, a.x()), w.add(a.y(), w.number(a.real("alpha", 1), a.x())));
   return success();
 }
 LogicalResult selu(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   double alpha = a.real("alpha", 1.67326319217681884765625), gamma = a.real("gamma", 1.05070102214813232421875);
   piecewise(a, "Greater", 0, w.number(gamma, a.x()), w.add(a.y(), w.number(alpha * gamma, a.x())));
   return success();
 }
 LogicalResult celu(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   piecewise(a, "GreaterOrEqual", 0, w.number(1, a.x()),
             onePlus(w, w.div(a.y(), w.number(a.real("alpha", 1), a.x()))));
   return success();
@@ -107,12 +107,12 @@ LogicalResult celu(Adjoint &a) {
 
 /// The gradient where low < x < high.
 void between(Adjoint &a, Value low, Value high, Value gradient) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   Value zero = w.number(0, a.x());
   if (low)
-    gradient = w.where(w.compare("GreaterOrEqual", a.x(), low), gradient, zero);
+    gradient = w.where(w.op("GreaterOrEqual", {a.x(), low}), gradient, zero);
   if (high)
-    gradient = w.where(w.compare("LessOrEqual", a.x(), high), gradient, zero);
+    gradient = w.where(w.op("LessOrEqual", {a.x(), high}), gradient, zero);
   a.set(0, gradient);
 }
 
@@ -155,21 +155,21 @@ LogicalResult div(Adjoint &a) {
 }
 
 LogicalResult pow(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   Value base = a.x(0), exponent = a.x(1);
-  if (GraphWriter::elementOf(exponent) != GraphWriter::elementOf(base)) {
+  if (w.elem(exponent) != w.elem(base)) {
     if (a.needs(1))
       return a.refuse("has an exponent of another type than its base");
-    exponent = w.op("CastLike", {exponent, base}, {}, GraphWriter::elementOf(base));
+    exponent = w.castLike(exponent, base);
   }
   // x^0 is constant, whatever the factor 0 * x^-1 would be.
-  Value isZero = w.compare("Equal", exponent, w.number(0, exponent));
+  Value isZero = w.op("Equal", {exponent, w.number(0, exponent)});
   auto forBase = [&] {
     Value slope = w.mul(exponent, w.op("Pow", {base, w.sub(exponent, w.number(1, exponent))}));
     return w.mul(a.g(), w.where(isZero, w.number(0, base), slope));
   };
   auto forExponent = [&] {
-    Value positive = w.compare("Greater", base, w.number(0, base));
+    Value positive = w.op("Greater", {base, w.number(0, base)});
     Value log = w.op("Log", {w.where(positive, base, w.number(1, base))});
     return w.mul(a.g(), w.mul(a.y(), log));
   };
@@ -187,12 +187,12 @@ LogicalResult mod(Adjoint &a) {
 
 /// Max and Min: operands that are equally large share the gradient.
 LogicalResult extreme(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   Value count;
   SmallVector<Value> chosen;
   for (Value x : a.op->getOperands()) {
-    Value here = w.compare("Equal", x, a.y());
-    chosen.push_back(w.op("CastLike", {here, a.y()}, {}, GraphWriter::elementOf(a.y())));
+    Value here = w.op("Equal", {x, a.y()});
+    chosen.push_back(w.castLike(here, a.y()));
     count = count ? w.add(count, chosen.back()) : chosen.back();
   }
   Value share = w.div(a.g(), count);
@@ -223,8 +223,8 @@ LogicalResult select(Adjoint &a) {
 }
 
 LogicalResult prelu(Adjoint &a) {
-  GraphWriter &w = a.w;
-  Value negative = w.compare("Less", a.x(0), w.number(0, a.x(0)));
+  GradientWriter &w = a.w;
+  Value negative = w.op("Less", {a.x(0), w.number(0, a.x(0))});
   Value zero = w.number(0, a.x(0));
   auto forSlope = [&] { return w.where(negative, w.mul(a.g(), a.x(0)), zero); };
   auto forInput = [&] { return w.where(negative, w.mul(a.g(), a.x(1)), a.g()); };
@@ -233,7 +233,7 @@ LogicalResult prelu(Adjoint &a) {
 
 /// y = x * mask / (1 - ratio); without training it is x.
 LogicalResult dropout(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   auto dropout = llvm::cast<DropoutOp>(a.op);
   if (isNone(dropout.getTrainingMode())) {
     a.set(0, a.g());
@@ -242,7 +242,7 @@ LogicalResult dropout(Adjoint &a) {
   if (isNone(dropout.getMask()))
     return a.refuse("has no output 'mask', which says what training dropped");
   Value x = a.x();
-  auto like = [&](Value v) { return w.op("CastLike", {v, x}, {}, GraphWriter::elementOf(x)); };
+  auto like = [&](Value v) { return w.castLike(v, x); };
   Value ratio = isNone(dropout.getRatio()) ? w.number(0.5, x) : like(dropout.getRatio());
   Value scale = w.where(dropout.getTrainingMode(), inverse(w, oneMinus(w, ratio)), w.number(1, x));
   a.set(0, w.mul(a.g(), w.mul(like(dropout.getMask()), scale)));

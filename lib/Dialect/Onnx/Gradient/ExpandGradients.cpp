@@ -31,21 +31,6 @@ LogicalResult Adjoint::setSummed(unsigned i, Value gradient) {
   return success();
 }
 
-int64_t Adjoint::integer(StringRef name, int64_t fallback) const {
-  auto value = op->getAttrOfType<IntegerAttr>(name);
-  return value ? value.getInt() : fallback;
-}
-
-double Adjoint::real(StringRef name, double fallback) const {
-  auto value = op->getAttrOfType<FloatAttr>(name);
-  return value ? value.getValueAsDouble() : fallback;
-}
-
-std::optional<SmallVector<int64_t>> Adjoint::ints(StringRef name) const {
-  auto value = op->getAttrOfType<DenseI64ArrayAttr>(name);
-  return value ? std::optional(SmallVector<int64_t>(value.asArrayRef())) : std::nullopt;
-}
-
 LogicalResult Adjoint::refuse(const Twine &why) const {
   return op->emitOpError("cannot be differentiated here: it ") << why;
 }
@@ -71,14 +56,13 @@ namespace {
 
 class Differentiator {
 public:
-  Differentiator(TrainingGradientOp op, ShapeState &state) : op(op), state(state), w(op, state) {}
+  Differentiator(TrainingGradientOp op, ShapeState &state) : op(op), w(op, state) {}
 
   LogicalResult run();
 
 private:
   TrainingGradientOp op;
-  ShapeState &state;
-  GraphWriter w;
+  GradientWriter w;
   llvm::DenseMap<Value, Value> gradients;
   /// Values through which a result depends on the tensors in `xs`.
   llvm::DenseSet<Value> dependent;
@@ -129,7 +113,7 @@ LogicalResult Differentiator::run() {
       mapping.map(name, value);
     SmallVector<Operation *> copies;
     for (Operation *node : *graph) {
-      Operation *copy = w.builder().clone(*node, mapping);
+      Operation *copy = w.b.clone(*node, mapping);
       copies.push_back(copy);
       w.infer(copy);
     }
@@ -138,9 +122,9 @@ LogicalResult Differentiator::run() {
   }
 
   for (Value x : ArrayRef(values).take_front(count))
-    if (GraphWriter::isFloat(x))
+    if (GradientWriter::isFloat(x))
       dependent.insert(x);
-  if (!GraphWriter::isFloat(y))
+  if (!GradientWriter::isFloat(y))
     return op->emitOpError("differentiates '") << op.getY() << "', which is not a tensor of floating-point numbers";
   addGradient(y, w.fill(1, y));
   if (failed(backward(*graph)))
@@ -153,7 +137,7 @@ LogicalResult Differentiator::run() {
     if (!gradient)
       gradient = w.fill(0, values[i]);
     // What users see may be more precise than what was inferred.
-    auto exact = IdentityOp::create(w.builder(), op.getLoc(), result.getType(), gradient);
+    auto exact = IdentityOp::create(w.b, op.getLoc(), result.getType(), gradient);
     result.replaceAllUsesWith(exact->getResult(0));
   }
   op.erase();
@@ -173,7 +157,7 @@ LogicalResult Differentiator::backward(ArrayRef<Operation *> graph) {
                                     : WalkResult::advance();
                        }).wasInterrupted();
     for (Value result : node->getResults())
-      if (depends && GraphWriter::isFloat(result))
+      if (depends && GradientWriter::isFloat(result))
         dependent.insert(result);
   }
   for (Operation *node : llvm::reverse(graph))
@@ -217,13 +201,13 @@ LogicalResult Differentiator::takeApart(Operation *node, ArrayRef<Value> grads) 
   if (Decomposition parts = onnxOp.getOnnxDomain().empty() ? findDecomposition(onnxOp.getOnnxName()) : nullptr) {
     results = parts(w, node);
   } else if (hasFunctionBody(node)) {
-    Operation *copy = w.builder().clone(*node);
+    Operation *copy = w.b.clone(*node);
     // They show what takes the place of the copy's results.
     SmallVector<Operation *> marks;
     for (Value result : copy->getResults())
       marks.push_back(isNone(result)
                           ? nullptr
-                          : IdentityOp::create(w.builder(), node->getLoc(), result.getType(), result).getOperation());
+                          : IdentityOp::create(w.b, node->getLoc(), result.getType(), result).getOperation());
     IRRewriter rewriter(op->getContext());
     rewriter.setInsertionPoint(copy);
     if (succeeded(expandFunction(copy, rewriter)))

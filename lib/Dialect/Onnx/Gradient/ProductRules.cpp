@@ -8,17 +8,17 @@ namespace {
 
 /// A vector becomes a matrix: a row on the left, a column on the right.
 LogicalResult matMul(Adjoint &a) {
-  GraphWriter &w = a.w;
-  std::optional<int64_t> left = w.rank(a.x(0)), right = w.rank(a.x(1));
-  if (!left || !right)
+  GradientWriter &w = a.w;
+  int64_t left = w.rank(a.x(0)), right = w.rank(a.x(1));
+  if (left < 0 || right < 0)
     return a.refuse("has an input of unknown rank");
-  Value x = *left == 1 ? w.op("Unsqueeze", {a.x(0), w.ints({0})}) : a.x(0);
-  Value y = *right == 1 ? w.op("Unsqueeze", {a.x(1), w.ints({1})}) : a.x(1);
+  Value x = left == 1 ? w.unsqueeze(a.x(0), {0}) : a.x(0);
+  Value y = right == 1 ? w.unsqueeze(a.x(1), {1}) : a.x(1);
   Value g = a.g();
-  if (*right == 1)
-    g = w.op("Unsqueeze", {g, w.ints({-1})});
-  if (*left == 1)
-    g = w.op("Unsqueeze", {g, w.ints({-2})});
+  if (right == 1)
+    g = w.unsqueeze(g, {-1});
+  if (left == 1)
+    g = w.unsqueeze(g, {-2});
   auto set = [&](unsigned i, Value product, Value matrix) -> LogicalResult {
     Value sum = w.sumTo(product, matrix);
     if (!sum)
@@ -26,20 +26,20 @@ LogicalResult matMul(Adjoint &a) {
     a.set(i, matrix == a.x(i) ? sum : w.reshapeLike(sum, a.x(i)));
     return success();
   };
-  if (a.needs(0) && failed(set(0, w.op("MatMul", {g, w.matrixTranspose(y)}), x)))
+  if (a.needs(0) && failed(set(0, w.op("MatMul", {g, w.swapAxes(y, -1, -2)}), x)))
     return failure();
-  if (a.needs(1) && failed(set(1, w.op("MatMul", {w.matrixTranspose(x), g}), y)))
+  if (a.needs(1) && failed(set(1, w.op("MatMul", {w.swapAxes(x, -1, -2), g}), y)))
     return failure();
   return success();
 }
 
 LogicalResult gemm(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   int64_t turnedA = a.integer("transA", 0), turnedB = a.integer("transB", 0);
-  float alpha = float(a.real("alpha", 1)), beta = float(a.real("beta", 1));
+  double alpha = a.real("alpha", 1), beta = a.real("beta", 1);
   auto product = [&](Value x, Value y, int64_t turnX, int64_t turnY) {
     return w.op("Gemm", {x, y, Value()},
-                {w.attr("alpha", alpha), w.attr("transA", turnX), w.attr("transB", turnY)});
+                {w.realAttr("alpha", alpha), w.integerAttr("transA", turnX), w.integerAttr("transB", turnY)});
   };
   if (a.needs(0))
     a.set(0, turnedA ? product(a.x(1), a.g(), turnedB, 1) : product(a.g(), a.x(1), 0, !turnedB));
@@ -51,7 +51,7 @@ LogicalResult gemm(Adjoint &a) {
 /// The result's subscripts take the place of the operand's, and ones of the operand's shape are multiplied in, for what
 /// only this operand has.
 LogicalResult einsum(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   std::string equation;
   for (char c : cast<EinsumOp>(a.op).getEquation())
     if (c != ' ')
@@ -74,7 +74,7 @@ LogicalResult einsum(Adjoint &a) {
       turned += "," + other.str();
       operands.push_back(k == i ? w.fill(1, a.x(i)) : a.x(k));
     }
-    a.set(i, w.op("Einsum", operands, {w.attr("equation", turned + "->" + term.str())}));
+    a.set(i, w.op("Einsum", operands, {w.textAttr("equation", turned + "->" + term.str())}));
   }
   return success();
 }

@@ -1,6 +1,7 @@
 // Derivatives of reductions and running sums.
 #include "Rules.h"
 
+#include "onnxc/Dialect/Onnx/Transforms/Attributes.h"
 #include "onnxc/Dialect/Onnx/Transforms/Constants.h"
 
 using namespace mlir;
@@ -10,7 +11,7 @@ namespace {
 
 /// A result of a reduction, or its gradient, with the reduced axes as ones: it broadcasts to the input.
 Value withAxes(Adjoint &a, Value v) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   if (a.integer("keepdims", 1) != 0)
     return v;
   Value axes = a.op->getNumOperands() > 1 ? a.x(1) : Value();
@@ -19,7 +20,7 @@ Value withAxes(Adjoint &a, Value v) {
   if (a.integer("noop_with_empty_axes", 0) != 0)
     return v;
   // All axes: one element.
-  return w.reshape(v, w.ints(SmallVector<int64_t>(w.rank(a.x()).value_or(0), 1)));
+  return w.reshape(v, SmallVector<int64_t>(std::max<int64_t>(0, w.rank(a.x())), 1));
 }
 
 LogicalResult reduceSum(Adjoint &a) {
@@ -28,14 +29,14 @@ LogicalResult reduceSum(Adjoint &a) {
 }
 
 LogicalResult reduceMean(Adjoint &a) {
-  GraphWriter &w = a.w;
-  a.set(0, w.expandLike(withAxes(a, w.div(a.g(), w.ratioOfSizes(a.x(), a.y()))), a.x()));
+  GradientWriter &w = a.w;
+  a.set(0, w.expandLike(withAxes(a, w.div(a.g(), w.ratioOfCounts(a.x(), a.y()))), a.x()));
   return success();
 }
 
 /// The largest (or smallest) elements share the gradient. `y` and `g` broadcast to x.
-Value shared(GraphWriter &w, Value x, Value y, Value g) {
-  Value here = w.op("CastLike", {w.compare("Equal", x, y), x}, {}, GraphWriter::elementOf(x));
+Value shared(GradientWriter &w, Value x, Value y, Value g) {
+  Value here = w.castLike(w.op("Equal", {x, y}), x);
   Value count = w.sumTo(here, y);
   return count ? w.mul(here, w.div(g, count)) : Value();
 }
@@ -50,18 +51,18 @@ LogicalResult reduceExtreme(Adjoint &a) {
 
 /// The product of the other elements along one axis: those before times those behind.
 LogicalResult reduceProd(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   auto axes = a.op->getNumOperands() > 1 && !isNone(a.x(1)) ? constantInts(a.x(1)) : std::nullopt;
   Value x = a.x(), axis;
   bool all = isNone(a.x(1)) && a.integer("noop_with_empty_axes", 0) == 0;
   if (axes && axes->size() == 1)
-    axis = w.scalar(axes->front());
+    axis = w.scalar(w.b.getI64Type(), axes->front());
   else if (all)
-    x = w.flat(x), axis = w.scalar(0);
+    x = w.flat(x), axis = w.scalar(w.b.getI64Type(), 0);
   else
     return a.refuse("is differentiated over one axis or all");
   auto others = [&](int64_t reverse) {
-    return w.op("CumProd", {x, axis}, {w.attr("exclusive", int64_t(1)), w.attr("reverse", reverse)});
+    return w.op("CumProd", {x, axis}, {w.integerAttr("exclusive", 1), w.integerAttr("reverse", reverse)});
   };
   Value product = w.mul(others(0), others(1));
   if (all)
@@ -71,22 +72,22 @@ LogicalResult reduceProd(Adjoint &a) {
 }
 
 LogicalResult cumSum(Adjoint &a) {
-  GraphWriter &w = a.w;
+  GradientWriter &w = a.w;
   a.set(0, w.op("CumSum", {a.g(), a.x(1)},
-                {w.attr("exclusive", a.integer("exclusive", 0)),
-                 w.attr("reverse", int64_t(a.integer("reverse", 0) == 0))}));
+                {w.integerAttr("exclusive", a.integer("exclusive", 0)),
+                 w.integerAttr("reverse", a.integer("reverse", 0) == 0)}));
   return success();
 }
 
 /// The axes behind the channels, as ONNX's global pools reduce them.
-std::optional<SmallVector<int64_t>> spatialAxes(GraphWriter &w, Value x) {
-  std::optional<int64_t> rank = w.rank(x);
-  return rank ? std::optional(llvm::to_vector(llvm::seq<int64_t>(2, *rank))) : std::nullopt;
+std::optional<SmallVector<int64_t>> spatialAxes(GradientWriter &w, Value x) {
+  int64_t rank = w.rank(x);
+  return rank >= 0 ? std::optional(llvm::to_vector(llvm::seq<int64_t>(2, rank))) : std::nullopt;
 }
 
 LogicalResult globalAveragePool(Adjoint &a) {
-  GraphWriter &w = a.w;
-  a.set(0, w.expandLike(w.div(a.g(), w.ratioOfSizes(a.x(), a.y())), a.x()));
+  GradientWriter &w = a.w;
+  a.set(0, w.expandLike(w.div(a.g(), w.ratioOfCounts(a.x(), a.y())), a.x()));
   return success();
 }
 
@@ -98,60 +99,50 @@ LogicalResult globalMaxPool(Adjoint &a) {
   return success();
 }
 
-double realOf(Operation *op, StringRef name, double fallback) {
-  auto value = op->getAttrOfType<FloatAttr>(name);
-  return value ? value.getValueAsDouble() : fallback;
-}
-int64_t integerOf(Operation *op, StringRef name, int64_t fallback) {
-  auto value = op->getAttrOfType<IntegerAttr>(name);
-  return value ? value.getInt() : fallback;
-}
-
 /// A vector of channels as [C, 1, ...], to broadcast against `x`.
-Value perChannel(GraphWriter &w, Value v, Value x) {
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, *w.rank(x) - 1));
-  return axes.empty() ? v : w.op("Unsqueeze", {v, w.ints(axes)});
+Value perChannel(GradientWriter &w, Value v, Value x) {
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(1, w.rank(x) - 1));
+  return axes.empty() ? v : w.unsqueeze(v, axes);
 }
 
-Value meanOver(GraphWriter &w, Value x, ArrayRef<int64_t> axes) { return w.op("ReduceMean", {x, w.ints(axes)}); }
+Value meanOver(GradientWriter &w, Value x, ArrayRef<int64_t> axes) { return w.op("ReduceMean", {x, w.vector(axes)}); }
 
-Value normalize(GraphWriter &w, Value x, Value mean, Value variance, double epsilon) {
+Value normalize(GradientWriter &w, Value x, Value mean, Value variance, double epsilon) {
   return w.div(w.sub(x, mean), w.op("Sqrt", {w.add(variance, w.number(epsilon, variance))}));
 }
 
-SmallVector<Value> batchNormalization(GraphWriter &w, Operation *op) {
-  std::optional<int64_t> rank = w.rank(op->getOperand(0));
-  if (!rank || *rank < 2 || integerOf(op, "training_mode", 0) != 0)
+SmallVector<Value> batchNormalization(GradientWriter &w, Operation *op) {
+  if (w.rank(op->getOperand(0)) < 2 || intAttr(op, "training_mode", 0) != 0)
     return {};
   Value x = op->getOperand(0);
   auto channel = [&](unsigned i) { return perChannel(w, op->getOperand(i), x); };
-  Value normal = normalize(w, x, channel(3), channel(4), realOf(op, "epsilon", 1e-5));
+  Value normal = normalize(w, x, channel(3), channel(4), floatAttr(op, "epsilon", 1e-5));
   return {w.add(w.mul(normal, channel(1)), channel(2))};
 }
 
-SmallVector<Value> instanceNormalization(GraphWriter &w, Operation *op) {
+SmallVector<Value> instanceNormalization(GradientWriter &w, Operation *op) {
   Value x = op->getOperand(0);
   auto axes = spatialAxes(w, x);
   if (!axes)
     return {};
   Value mean = meanOver(w, x, *axes), centred = w.sub(x, mean);
-  Value normal = normalize(w, x, mean, meanOver(w, w.mul(centred, centred), *axes), realOf(op, "epsilon", 1e-5));
+  Value normal = normalize(w, x, mean, meanOver(w, w.mul(centred, centred), *axes), floatAttr(op, "epsilon", 1e-5));
   return {w.add(w.mul(normal, perChannel(w, op->getOperand(1), x)), perChannel(w, op->getOperand(2), x))};
 }
 
 /// The norm over axes that stay as ones.
-Value norm(GraphWriter &w, Value x, ArrayRef<int64_t> axes, int64_t p) {
+Value norm(GradientWriter &w, Value x, ArrayRef<int64_t> axes, int64_t p) {
   if (p == 1)
-    return w.op("ReduceSum", {w.op("Abs", {x}), w.ints(axes)});
+    return w.reduceSum(w.op("Abs", {x}), axes, true);
   if (p == 2)
-    return w.op("Sqrt", {w.op("ReduceSum", {w.mul(x, x), w.ints(axes)})});
+    return w.op("Sqrt", {w.reduceSum(w.mul(x, x), axes, true)});
   Value powers = w.op("Pow", {w.op("Abs", {x}), w.number(p, x)});
-  return w.op("Pow", {w.op("ReduceSum", {powers, w.ints(axes)}), w.number(1.0 / p, x)});
+  return w.op("Pow", {w.reduceSum(powers, axes, true), w.number(1.0 / p, x)});
 }
 
-SmallVector<Value> lpNormalization(GraphWriter &w, Operation *op) {
+SmallVector<Value> lpNormalization(GradientWriter &w, Operation *op) {
   Value x = op->getOperand(0);
-  return {w.div(x, norm(w, x, {integerOf(op, "axis", -1)}, integerOf(op, "p", 2)))};
+  return {w.div(x, norm(w, x, {intAttr(op, "axis", -1)}, intAttr(op, "p", 2)))};
 }
 
 } // namespace

@@ -7,14 +7,16 @@
 #ifndef ONNXC_LIB_DIALECT_ONNX_GRADIENT_RULES_H
 #define ONNXC_LIB_DIALECT_ONNX_GRADIENT_RULES_H
 
-#include "GraphWriter.h"
+#include "GradientWriter.h"
+
+#include "onnxc/Dialect/Onnx/Transforms/Attributes.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace onnxc::onnx {
 
 /// One operator that is differentiated.
 struct Adjoint {
-  GraphWriter &w;
+  GradientWriter &w;
   mlir::Operation *op;
   /// Of each result, null where nothing depends on it.
   llvm::ArrayRef<mlir::Value> grads;
@@ -31,15 +33,15 @@ struct Adjoint {
   /// For an input that was broadcast.
   mlir::LogicalResult setSummed(unsigned i, mlir::Value gradient);
 
-  int64_t integer(llvm::StringRef name, int64_t fallback) const;
-  double real(llvm::StringRef name, double fallback) const;
-  std::optional<llvm::SmallVector<int64_t>> ints(llvm::StringRef name) const;
+  int64_t integer(llvm::StringRef name, int64_t fallback) const { return intAttr(op, name, fallback); }
+  double real(llvm::StringRef name, double fallback) const { return floatAttr(op, name, fallback); }
+  std::optional<Ints> ints(llvm::StringRef name) const { return intsAttr(op, name); }
   mlir::LogicalResult refuse(const llvm::Twine &why) const;
 };
 
 using Rule = mlir::LogicalResult (*)(Adjoint &);
 /// Writes operators that compute the same results; empty where it cannot.
-using Decomposition = llvm::SmallVector<mlir::Value> (*)(GraphWriter &, mlir::Operation *);
+using Decomposition = llvm::SmallVector<mlir::Value> (*)(GradientWriter &, mlir::Operation *);
 
 using RuleMap = llvm::StringMap<Rule>;
 

@@ -1,5 +1,6 @@
 // onnx-expand-functions: operators that only their function body defines are
 // replaced by it. Dropout in training, for which ONNX gives none, has one here.
+#include "onnxc/Dialect/Onnx/Transforms/GraphWriter.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 #include "onnxc/Dialect/Onnx/Transforms/TypeInference.h"
 #include "onnxc/Import/ExpandFunction.h"
@@ -27,52 +28,26 @@ bool hasLowering(Operation *op) {
 }
 
 /// mask = !training || uniform >= ratio; output = mask ? data * (training ? 1 / (1 - ratio) : 1) : 0.
-void expandDropout(DropoutOp op) {
-  OpBuilder b(op);
-  Location loc = op.getLoc();
-  auto data = cast<TensorType>(op.getData().getType());
-  auto scalar = [&](Type element) { return RankedTensorType::get({}, element); };
-  auto like = [&](Type element) -> TensorType {
-    return data.hasRank() ? TensorType(RankedTensorType::get(data.getShape(), element))
-                          : UnrankedTensorType::get(element);
-  };
-  Type f32 = b.getF32Type(), i1 = b.getI1Type();
-  auto constant = [&](DenseElementsAttr value) -> Value {
-    return ConstantOp::create(b, loc, ElementsAttr(value));
-  };
-  auto floatConstant = [&](float value) {
-    return constant(DenseElementsAttr::get(scalar(f32), value));
-  };
-  auto create = [&](StringRef name, Type type, ValueRange operands,
-                    ArrayRef<NamedAttribute> attrs = {}) -> Value {
-    OperationState state(loc, ("onnx." + name).str(), operands, TypeRange(type), attrs);
-    return b.create(state)->getResult(0);
-  };
-  NamedAttribute toFloat = b.getNamedAttr("to", b.getI64IntegerAttr(1));
-
-  Value training = isNone(op.getTrainingMode())
-                       ? constant(DenseElementsAttr::get(scalar(i1), false))
-                       : op.getTrainingMode();
-  Value ratio = isNone(op.getRatio()) ? floatConstant(0.5f)
-                                      : create("Cast", scalar(f32), op.getRatio(), toFloat);
-  SmallVector<NamedAttribute> random = {b.getNamedAttr("dtype", b.getI64IntegerAttr(1))};
+void expandDropout(DropoutOp op, ShapeState &state) {
+  GraphWriter w(op, state);
+  Value data = op.getData();
+  Type f32 = w.b.getF32Type(), i1 = w.b.getI1Type();
+  Value training = isNone(op.getTrainingMode()) ? w.scalar(i1, 0) : op.getTrainingMode();
+  Value ratio = isNone(op.getRatio()) ? w.scalar(f32, 0.5) : w.cast(op.getRatio(), f32);
+  Attrs random = {w.integerAttr("dtype", toOnnxElementType(f32))};
   if (std::optional<int64_t> seed = op.getSeed())
-    random.push_back(b.getNamedAttr("seed", b.getF32FloatAttr(static_cast<float>(*seed))));
-  Value uniform = create("RandomUniformLike", like(f32), op.getData(), random);
-  Value kept = create("GreaterOrEqual", like(i1), {uniform, ratio});
-  Value inference = create("Not", scalar(i1), training);
-  Value mask = create("Or", like(i1), {kept, inference});
-  Value one = floatConstant(1.0f);
-  Value rest = create("Sub", scalar(f32), {one, ratio});
-  Value inverse = create("Div", scalar(f32), {one, rest});
-  Value scale = create("Where", scalar(f32), {training, inverse, one});
-  Value scaleLike = create("CastLike", scalar(data.getElementType()), {scale, op.getData()});
-  Value scaled = create("Mul", data, {op.getData(), scaleLike});
-  Value zero = create("CastLike", scalar(data.getElementType()), {floatConstant(0.0f), op.getData()});
-  Value output = create("Where", op->getResult(0).getType(), {mask, scaled, zero});
-  op->getResult(0).replaceAllUsesWith(output);
-  if (!op.getMask().use_empty())
-    op.getMask().replaceAllUsesWith(create("Identity", op.getMask().getType(), mask));
+    random.push_back(w.realAttr("seed", static_cast<double>(*seed)));
+  Value kept = w.op("GreaterOrEqual", {w.op("RandomUniformLike", {data}, random), ratio});
+  Value mask = w.op("Or", {kept, w.op("Not", {training})});
+  Value one = w.scalar(f32, 1);
+  Value scale = w.op("Where", {training, w.div(one, w.sub(one, ratio)), one});
+  Value scaled = w.mul(data, w.op("CastLike", {scale, data}));
+  Value output = w.op("Where", {mask, scaled, w.scalar(w.elem(data), 0)});
+  for (auto [result, value] : {std::pair(op->getResult(0), output), std::pair(op->getResult(1), mask)})
+    if (!isNone(result))
+      // What users see may be more precise than what was inferred.
+      result.replaceAllUsesWith(
+          IdentityOp::create(w.b, op.getLoc(), result.getType(), value)->getResult(0));
   op->erase();
 }
 
@@ -88,7 +63,7 @@ struct ExpandFunctions : impl::OnnxExpandFunctionsBase<ExpandFunctions> {
           found.push_back(op);
       });
       if (depth == 0)
-        getOperation().walk([](DropoutOp op) { expandDropout(op); });
+        expandDropouts();
       bool changed = false;
       for (Operation *op : found)
         if (failed(expand(op, changed)))
@@ -106,6 +81,14 @@ struct ExpandFunctions : impl::OnnxExpandFunctionsBase<ExpandFunctions> {
   }
 
 private:
+  void expandDropouts() {
+    SmallVector<DropoutOp> found;
+    getOperation().walk([&](DropoutOp op) { found.push_back(op); });
+    ShapeState state;
+    for (DropoutOp op : found)
+      expandDropout(op, state);
+  }
+
   /// Sets `changed` if there is a body; fails if it cannot be built.
   LogicalResult expand(Operation *op, bool &changed) {
     IRRewriter rewriter(op->getContext());

@@ -8,25 +8,15 @@
 #ifndef ONNXC_LIB_DIALECT_ONNX_TRANSFORMS_MICROSOFT_EXPANSION_H
 #define ONNXC_LIB_DIALECT_ONNX_TRANSFORMS_MICROSOFT_EXPANSION_H
 
-#include "onnxc/Dialect/Onnx/IR/Onnx.h"
-#include "onnxc/Dialect/Onnx/Transforms/TypeInference.h"
-#include "mlir/IR/Builders.h"
+#include "onnxc/Dialect/Onnx/Transforms/GraphWriter.h"
 
 namespace onnxc::onnx {
 
-using Attrs = llvm::SmallVector<mlir::NamedAttribute>;
-using Values = llvm::SmallVector<mlir::Value>;
-using Ints = llvm::ArrayRef<int64_t>;
-
-class Expansion {
+class Expansion : public GraphWriter {
 public:
-  Expansion(CustomOp node, ShapeState &state)
-      : node(node), b(node), state(state), inference(state), loc(node.getLoc()) {}
-
-  //===-- The node ---------------------------------------------------------===//
+  Expansion(CustomOp node, ShapeState &state) : GraphWriter(node, state), node(node) {}
 
   CustomOp node;
-  mlir::OpBuilder b;
 
   bool has(unsigned i) const {
     return i < node->getNumOperands() && !isNone(node->getOperand(i));
@@ -48,85 +38,13 @@ public:
   /// Says why the node cannot be expanded.
   mlir::LogicalResult refuse(const llvm::Twine &reason);
 
-  //===-- Types ------------------------------------------------------------===//
-
-  /// Null while the rank is not known.
-  mlir::RankedTensorType type(mlir::Value v) const {
-    return llvm::dyn_cast<mlir::RankedTensorType>(v.getType());
-  }
-  mlir::Type elem(mlir::Value v) const {
-    return llvm::cast<mlir::TensorType>(v.getType()).getElementType();
-  }
-  int64_t rank(mlir::Value v) const { return type(v) ? type(v).getRank() : -1; }
-  /// A size, ShapedType::kDynamic if it is not known. Negative axes count from the end.
-  int64_t dim(mlir::Value v, int64_t axis) const;
   /// How often a size (a vector of one int64) goes into the first dimension of `v`; 0 if it is not known.
   int64_t partsOf(mlir::Value v, mlir::Value size);
   /// Refuses the node if the rank of an input that it has is none of `ranks`.
   mlir::LogicalResult needRank(unsigned input, Ints ranks);
-
-  //===-- Operators --------------------------------------------------------===//
-
-  /// An operator of ai.onnx with its first result. Operands may be null.
-  mlir::Value op(llvm::StringRef name, llvm::ArrayRef<mlir::Value> operands,
-                 llvm::ArrayRef<mlir::NamedAttribute> attrs = {});
-  /// The same with those of the results for which `wanted` is set; the others are null.
-  Values ops(llvm::StringRef name, llvm::ArrayRef<mlir::Value> operands,
-             llvm::ArrayRef<mlir::NamedAttribute> attrs, llvm::ArrayRef<bool> wanted);
   /// A node of com.microsoft again. Operands may be null.
   mlir::Value custom(llvm::StringRef name, mlir::Type type, llvm::ArrayRef<mlir::Value> operands,
                      llvm::ArrayRef<mlir::NamedAttribute> attrs);
-  mlir::NamedAttribute integerAttr(llvm::StringRef name, int64_t value);
-  mlir::NamedAttribute realAttr(llvm::StringRef name, double value);
-  mlir::NamedAttribute textAttr(llvm::StringRef name, llvm::StringRef value);
-  mlir::NamedAttribute intsAttr(llvm::StringRef name, Ints values);
-
-  mlir::Value none();
-  /// A vector of int64.
-  mlir::Value vector(Ints values);
-  mlir::Value scalar(mlir::Type elem, double value);
-  /// The elements are rounded to the type.
-  mlir::Value constant(mlir::Type elem, Ints shape, llvm::ArrayRef<double> values);
-
-  mlir::Value add(mlir::Value x, mlir::Value y) { return op("Add", {x, y}); }
-  mlir::Value sub(mlir::Value x, mlir::Value y) { return op("Sub", {x, y}); }
-  mlir::Value mul(mlir::Value x, mlir::Value y) { return op("Mul", {x, y}); }
-  mlir::Value div(mlir::Value x, mlir::Value y) { return op("Div", {x, y}); }
-  /// x + y, where either may be null.
-  mlir::Value addIf(mlir::Value x, mlir::Value y) { return !x ? y : !y ? x : add(x, y); }
-  mlir::Value scaled(mlir::Value x, double factor) {
-    return factor == 1 ? x : mul(x, scalar(elem(x), factor));
-  }
-  mlir::Value cast(mlir::Value x, mlir::Type to);
-  /// As Reshape: 0 keeps a size, -1 stands for the rest.
-  mlir::Value reshape(mlir::Value x, Ints shape) { return op("Reshape", {x, vector(shape)}); }
-  mlir::Value transpose(mlir::Value x, Ints permutation) {
-    return op("Transpose", {x}, {intsAttr("perm", permutation)});
-  }
-  mlir::Value unsqueeze(mlir::Value x, Ints axes) { return op("Unsqueeze", {x, vector(axes)}); }
-  mlir::Value squeeze(mlir::Value x, Ints axes) { return op("Squeeze", {x, vector(axes)}); }
-  mlir::Value concat(llvm::ArrayRef<mlir::Value> parts, int64_t axis) {
-    return op("Concat", parts, {integerAttr("axis", axis)});
-  }
-  /// The elements `start` to `end` of an axis; bounds are vectors of one int64.
-  mlir::Value slice(mlir::Value x, mlir::Value start, mlir::Value end, int64_t axis) {
-    return op("Slice", {x, start, end, vector({axis})});
-  }
-  mlir::Value slice(mlir::Value x, int64_t start, int64_t end, int64_t axis) {
-    return slice(x, vector({start}), vector({end}), axis);
-  }
-  /// A size as a vector of one int64.
-  mlir::Value size(mlir::Value x, int64_t axis);
-  /// Parts of these sizes along an axis.
-  Values split(mlir::Value x, Ints sizes, int64_t axis);
-  /// 0, 1, ... below a count, which is a vector of one int64.
-  mlir::Value iota(mlir::Value count);
-
-private:
-  ShapeState &state;
-  TypeInference inference;
-  mlir::Location loc;
-  mlir::Value absent;
 };
 
 /// Values for the node's results, null for one that is not wanted.
