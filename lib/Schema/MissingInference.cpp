@@ -89,6 +89,42 @@ static void attention(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
   }
 }
 
+static bool hasOutputShape(InferenceContext &ctx, size_t i) {
+  auto *type = ctx.getOutputType(i);
+  return type && type->has_tensor_type() && type->tensor_type().has_shape();
+}
+
+// Split's own function gives no shapes where the sizes are not known; all but one dimension are the input's.
+static void split(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (!::onnx::hasInputShape(ctx, 0))
+    return;
+  const TensorShapeProto &in = ::onnx::getInputShape(ctx, 0);
+  int64_t axis = ::onnx::getAttribute(ctx, "axis", int64_t(0));
+  axis = axis < 0 ? axis + in.dim_size() : axis;
+  if (axis < 0 || axis >= in.dim_size())
+    return;
+  TensorShapeProto out = in;
+  out.mutable_dim(int(axis))->Clear();
+  for (size_t i = 0; i < ctx.getNumOutputs(); ++i)
+    if (!hasOutputShape(ctx, i))
+      ::onnx::updateOutputShape(ctx, i, out);
+}
+
+// Squeeze's own function gives no shape where the axes are not known; their number tells the rank.
+static void squeeze(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (hasOutputShape(ctx, 0) || !::onnx::hasNInputShapes(ctx, 2))
+    return;
+  const TensorShapeProto &axes = ::onnx::getInputShape(ctx, 1);
+  if (axes.dim_size() != 1 || !axes.dim(0).has_dim_value())
+    return;
+  TensorShapeProto out;
+  for (int64_t i = axes.dim(0).dim_value(), rank = ::onnx::getInputShape(ctx, 0).dim_size(); i < rank; ++i)
+    out.add_dim();
+  ::onnx::updateOutputShape(ctx, 0, out);
+}
+
 // STFT's own function takes a missing `onesided` for 0, the schema's default is 1.
 static void stft(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
   schema.GetTypeAndShapeInferenceFunction()(ctx);
@@ -154,6 +190,10 @@ static void gradient(InferenceContext &ctx) {
     return svmClassifier;
   if (schema.Name() == "StringNormalizer")
     return stringNormalizer;
+  if (schema.Name() == "Split" && schema.domain().empty())
+    return [&schema](InferenceContext &ctx) { split(schema, ctx); };
+  if (schema.Name() == "Squeeze" && schema.domain().empty())
+    return [&schema](InferenceContext &ctx) { squeeze(schema, ctx); };
   if (schema.Name() == "STFT" && schema.domain().empty())
     return [&schema](InferenceContext &ctx) { stft(schema, ctx); };
   if (schema.has_type_and_shape_inference_function())
