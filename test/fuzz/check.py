@@ -47,6 +47,11 @@ def bits(outputs):
     return [a.tobytes() if np.asarray(a).dtype.kind not in "OU" else str(a.tolist()) for o in outputs for a in map(np.asarray, flat(o))]
 
 
+def changed(case, first, second):
+    names = [o.name for o, a, b in zip(case.model.graph.output, first, second, strict=True) if bits([a]) != bits([b])]
+    return ", ".join(names)
+
+
 def ortOutputs(case):
     """What ONNX Runtime gives, or None where it cannot run the model."""
     try:
@@ -76,7 +81,7 @@ def check(case, onnxc):
                 if first is None:
                     first = outputs
                 elif bits(first) != bits(outputs):
-                    raise Finding("threads", f"-O{level}: other results with {threads} threads")
+                    raise Finding("threads", f"-O{level}: other results with {threads} threads: {changed(case, first, outputs)}")
             for i, output in enumerate(case.model.graph.output):
                 wrong = difference(case, i, first[i])
                 if not wrong:

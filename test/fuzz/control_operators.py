@@ -62,9 +62,10 @@ def if_(b):
 
 def loop(b):
     x = b.pick(NUMBERS, where=lambda a: a.size < 2000)
-    trips = b.parameter(b.integer(0, 4))
-    keep = "" if b.chance(0.5) else b.operand(np.array(True))
     scanned = b.chance(0.6)
+    # Without iterations the size of what is scanned is anybody's guess.
+    trips = b.parameter(b.integer(1 if scanned else 0, 4))
+    keep = "" if b.chance(0.5) else b.operand(np.array(True))
     stops = b.chance(0.3)
 
     def fill(names):
