@@ -28,9 +28,11 @@ struct ConvPattern : OpRewritePattern<QuantizeLinearOp> {
     if (!isNone(bias) && !(bias = integerBias(bias, x->parameters, w->parameters)))
       return failure();
     Location loc = conv.getLoc();
-    SmallVector<Value> operands{x->tensor,  x->parameters.scale, zeroPoint(b, loc, x->parameters),
-                                w->tensor,  w->parameters.scale, zeroPoint(b, loc, w->parameters),
-                                y->scale,   zeroPoint(b, loc, *y), bias};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *x);
+    append(operands, b, loc, *w);
+    append(operands, b, loc, *y);
+    operands.push_back(bias);
     b.replaceOp(op, QLinearConvOp::create(b, loc, TypeRange{op.getResult().getType()}, operands,
                                           conv->getAttrs()));
     return success();
@@ -52,10 +54,10 @@ struct MatMulPattern : OpRewritePattern<QuantizeLinearOp> {
     if (!lhs || !rhs || !rhsType || (!rhs->parameters.single() && rhsType.getRank() != 2))
       return failure();
     Location loc = product.getLoc();
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        y->scale,    zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    append(operands, b, loc, *y);
     b.replaceOp(op, QLinearMatMulOp::create(b, loc, TypeRange{op.getResult().getType()}, operands));
     return success();
   }
@@ -80,10 +82,11 @@ struct GemmPattern : OpRewritePattern<QuantizeLinearOp> {
                           !(bias = integerBias(bias, lhs->parameters, rhs->parameters))))
       return failure();
     Location loc = gemm.getLoc();
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        bias,        y->scale,              zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    operands.push_back(bias);
+    append(operands, b, loc, *y);
     b.replaceOp(op, createMicrosoft(b, loc, "QGemm", op.getResult().getType(), operands,
                                     {b.getNamedAttr("transA", b.getI64IntegerAttr(gemm.getTransA())),
                                      b.getNamedAttr("transB", b.getI64IntegerAttr(gemm.getTransB()))}));
@@ -101,8 +104,9 @@ struct GlobalAveragePoolPattern : OpRewritePattern<QuantizeLinearOp> {
     if (!x || x->parameters.element != y->element)
       return failure();
     Location loc = pool.getLoc();
-    SmallVector<Value> operands{x->tensor, x->parameters.scale, zeroPoint(b, loc, x->parameters),
-                                y->scale, zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *x);
+    append(operands, b, loc, *y);
     b.replaceOp(op, createMicrosoft(b, loc, "QLinearGlobalAveragePool", op.getResult().getType(),
                                     operands, {}));
     return success();
@@ -122,10 +126,10 @@ template <typename Op> struct BinaryPattern : OpRewritePattern<QuantizeLinearOp>
         rhs->parameters.element != y->element)
       return failure();
     Location loc = both.getLoc();
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        y->scale,    zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    append(operands, b, loc, *y);
     b.replaceOp(op, createMicrosoft(b, loc, std::is_same_v<Op, AddOp> ? "QLinearAdd" : "QLinearMul",
                                     op.getResult().getType(), operands, {}));
     return success();
