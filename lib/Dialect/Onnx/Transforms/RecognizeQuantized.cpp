@@ -136,28 +136,68 @@ template <typename Op> struct BinaryPattern : OpRewritePattern<QuantizeLinearOp>
   }
 };
 
+/// Copies elements of its first operand, and no others, to its results.
+bool isMove(Operation *op) {
+  if (auto resize = dyn_cast_or_null<ResizeOp>(op))
+    return resize.getMode() == "nearest" &&
+           resize.getCoordinateTransformationMode() != "tf_crop_and_resize";
+  return isa_and_nonnull<ReshapeOp, FlattenOp, TransposeOp, SqueezeOp, UnsqueezeOp, SliceOp, GatherOp,
+                         ExpandOp, TileOp, DepthToSpaceOp, SpaceToDepthOp, MaxPoolOp, SplitOp>(op);
+}
+
 /// What only moves or selects elements works on the integers as well.
 struct MovePattern : OpRewritePattern<QuantizeLinearOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(QuantizeLinearOp op, PatternRewriter &b) const override {
     Operation *move = op.getX().getDefiningOp();
     auto y = quantized(op);
-    if (!y || !isa_and_nonnull<ReshapeOp, FlattenOp, TransposeOp, SqueezeOp, UnsqueezeOp, SliceOp,
-                               GatherOp, ExpandOp, TileOp, DepthToSpaceOp, SpaceToDepthOp, MaxPoolOp>(
-                  move) ||
-        !move->getResult(0).hasOneUse())
+    if (!y || !isMove(move) || !op.getX().hasOneUse())
       return failure();
-    // Indices of maxima stay with the floats.
-    if (llvm::any_of(move->getResults().drop_front(),
-                     [](Value v) { return !isa<NoneType>(v.getType()); }))
+    // Indices of maxima stay with the floats. Each part of a Split has its own copy, until equal ones become one.
+    if (!isa<SplitOp>(move) && llvm::any_of(move->getResults().drop_front(), [](Value v) {
+          return !isa<NoneType>(v.getType());
+        }))
       return failure();
     auto x = activation(move->getOperand(0));
     if (!x || !(x->parameters == *y))
       return failure();
     Operation *moved = b.clone(*move);
     moved->setOperand(0, x->tensor);
-    moved->getResult(0).setType(op.getResult().getType());
-    b.replaceOp(op, moved->getResult(0));
+    for (Value result : moved->getResults())
+      if (!isa<NoneType>(result.getType()))
+        result.setType(withElement(result.getType(), y->element));
+    b.replaceOp(op, moved->getResult(cast<OpResult>(op.getX()).getResultNumber()));
+    return success();
+  }
+};
+
+/// QuantizeLinear of a Concat: each part is quantized, which those that have the same scale are already.
+struct ConcatPattern : OpRewritePattern<QuantizeLinearOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeLinearOp op, PatternRewriter &b) const override {
+    auto concat = op.getX().getDefiningOp<ConcatOp>();
+    auto y = quantized(op);
+    if (!concat || !concat->hasOneUse() || !y)
+      return failure();
+    SmallVector<Dequantized> parts;
+    for (Value operand : concat->getOperands()) {
+      auto x = activation(operand);
+      if (!x)
+        return failure();
+      parts.push_back(*x);
+    }
+    SmallVector<Value> operands;
+    for (auto [part, value] : llvm::zip(parts, concat->getOperands())) {
+      operands.push_back(part.tensor);
+      if (part.parameters == *y)
+        continue;
+      auto again = cast<QuantizeLinearOp>(b.clone(*op));
+      again.getXMutable().assign(value);
+      again.getResult().setType(cast<TensorType>(withElement(value.getType(), y->element)));
+      operands.back() = again.getResult();
+    }
+    b.replaceOp(op, ConcatOp::create(b, concat.getLoc(), TypeRange{op.getResult().getType()}, operands,
+                                     concat->getAttrs()));
     return success();
   }
 };
@@ -222,7 +262,8 @@ struct OnnxRecognizeQuantized : impl::OnnxRecognizeQuantizedBase<OnnxRecognizeQu
     // Those whose sums are scaled in floats come after what is all in integers.
     RewritePatternSet patterns(&getContext()), scaled(&getContext()), floats(&getContext());
     patterns.add<ConvPattern, MatMulPattern, GemmPattern, GlobalAveragePoolPattern,
-                 BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern, ClampPattern>(
+                 BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern, ConcatPattern,
+                 ClampPattern>(
         &getContext());
     populateScaledProductPatterns(scaled, floats);
     for (RewritePatternSet *set : {&patterns, &scaled, &floats})
