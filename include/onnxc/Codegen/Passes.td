@@ -250,11 +250,14 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
            "An instruction for x * y + z">,
     Option<"bfloatDots", "bfloat-dots", "bool", "false",
            "Instructions for sums of two products of bfloat16 (vdpbf16ps)">,
+    Option<"byteTiles", "byte-tiles", "bool", "false", "Products of tiles of bytes (AMX's tdpbusd)">,
+    Option<"bfloatTiles", "bfloat-tiles", "bool", "false",
+           "Products of tiles of bfloat16 (AMX's tdpbf16ps)">,
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-                           "::mlir::LLVM::LLVMDialect"];
+                           "::mlir::LLVM::LLVMDialect", "::onnxc::cg::CgDialect"];
 }
 
 def PlanMemoryPass : Pass<"onnxc-plan-memory", "::mlir::ModuleOp"> {
