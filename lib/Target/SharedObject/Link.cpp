@@ -1,4 +1,5 @@
 // Links a model with lld, in process. lld keeps global state: one link at a time.
+#include "onnxc/Dialect/Rt/IR/Rt.h"
 #include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 
@@ -37,7 +38,10 @@ std::string archiveFolder(const llvm::Triple &target) {
 SmallVector<std::string> cLibraries(const llvm::Triple &target) {
   std::string arch = target.getArchName().str();
   SmallVector<std::string> found;
-  for (const char *name : {"libm.so.6", "libc.so.6"})
+  SmallVector<const char *> names{"libm.so.6", "libc.so.6"};
+  if (target.getArch() == llvm::Triple::x86_64)
+    names.push_back("ld-linux-x86-64.so.2"); // has what thread-local variables need
+  for (const char *name : names)
     for (const std::string &folder :
          {"/lib/" + arch + "-linux-gnu", "/usr/lib/" + arch + "-linux-gnu",
           "/usr/" + arch + "-linux-gnu/lib", std::string("/lib64"), std::string("/usr/lib64")}) {
@@ -49,6 +53,9 @@ SmallVector<std::string> cLibraries(const llvm::Triple &target) {
     }
   return found;
 }
+
+/// Built only where the image libraries are: the kernel ImageDecoder with its decoders.
+constexpr const char *kImageArchive = "libonnxc_images.a";
 
 LogicalResult writeFile(Location loc, StringRef path, StringRef data) {
   std::error_code error;
@@ -65,6 +72,23 @@ LogicalResult writeFile(Location loc, StringRef path, StringRef data) {
 }
 
 } // namespace
+
+LogicalResult checkKernelArchives(ModuleOp module, const TargetSpec &target) {
+  llvm::Triple triple(target.triple);
+  std::string images = archiveFolder(triple) + "/" + kImageArchive;
+  if (llvm::sys::fs::exists(images))
+    return success();
+  LogicalResult result = success();
+  module.walk([&](rt::KernelOp op) {
+    if (op.getName() == "ImageDecoder")
+      result = emitError(op.getLoc())
+               << "decoding images is not built into this onnxc for " << triple.getArchName()
+               << ": " << images << " is missing. Install the image libraries of that architecture (on Debian "
+               << "libjpeg62-turbo-dev, libpng-dev, libwebp-dev, libtiff-dev and libopenjp2-7-dev), "
+               << "configure again and build";
+  });
+  return result;
+}
 
 LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp module,
                         const TargetSpec &target, StringRef output, LinkKind kind) {
@@ -106,9 +130,12 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
       return failure();
     args.push_back("--version-script=" + version);
     std::string archives = archiveFolder(triple);
-    for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a"}) {
+    for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a", kImageArchive}) {
       std::string path = archives + "/" + name;
-      if (!llvm::sys::fs::exists(path))
+      bool isThere = llvm::sys::fs::exists(path);
+      if (!isThere && name == kImageArchive)
+        continue; // not used, says checkKernelArchives
+      if (!isThere)
         return emitError(loc) << "the model runtime for " << target.triple
                               << " is not installed: " << path << " is missing";
       args.push_back(path);
