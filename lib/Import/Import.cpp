@@ -2,6 +2,7 @@
 
 #include "Builder.h"
 #include "Check.h"
+#include "FunctionDefaults.h"
 #include "Load.h"
 #include "TypeInference.h"
 #include "Upgrade.h"
@@ -111,8 +112,10 @@ OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::
   setModuleAttributes(*module, model, opsets, file);
 
   upgradeModel(model, opsets);
-  if (model.functions_size())
+  if (model.functions_size()) {
+    giveFunctionDefaults(model);
     ::onnx::inliner::InlineLocalFunctions(model);
+  }
   checkRefused(model.graph(), opsets);
   inferTypes(model, newestOpsets());
   checkCustomNodes(model.graph(), opsets);
