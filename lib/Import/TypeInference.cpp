@@ -6,6 +6,7 @@
 #include "onnx/defs/data_propagators.h"
 #include "onnx/shape_inference/implementation.h"
 
+#include <algorithm>
 #include <list>
 #include <unordered_set>
 
@@ -111,6 +112,7 @@ private:
 
   void addInitializer(const TensorProto &tensor);
   void addConstant(const NodeProto &node);
+  bool readsLongList(const NodeProto &node) const;
   void inferNode(NodeProto &node, inference::GraphInferenceContext &context);
   void setType(const std::string &name, const TypeProto *inferred);
 };
@@ -204,13 +206,23 @@ void Inferrer::inferNode(NodeProto &node, inference::GraphInferenceContext &cont
     if (!node.output(i).empty())
       setType(node.output(i), ctx.getOutputType(size_t(i)));
   addConstant(node);
-  if (!schema || !schema->has_data_propagation_function())
+  if (!schema || !schema->has_data_propagation_function() || readsLongList(node))
     return;
   try {
     inference::DataPropagationContextImpl propagation(node, types, data, shapeData);
     schema->GetDataPropagationFunction()(propagation);
   } catch (const std::exception &) {
   }
+}
+
+// Propagation makes an unknown element for each element that a list's declared length promises.
+bool Inferrer::readsLongList(const NodeProto &node) const {
+  constexpr int64_t longest = 4096;
+  return std::any_of(node.input().begin(), node.input().end(), [&](const std::string &name) {
+    auto type = types.find(name);
+    const auto *shape = type == types.end() ? nullptr : tensorShape(type->second);
+    return shape && shape->dim_size() == 1 && shape->dim(0).dim_value() > longest;
+  });
 }
 
 void Inferrer::run() {

@@ -254,6 +254,9 @@ StringRef withoutTag(StringRef message) {
 
 } // namespace
 
+// A shape may be declared to have any number of elements; what follows takes time for each dimension.
+constexpr int largestRank = 1000;
+
 LogicalResult inferTypes(Operation *op, SmallVectorImpl<Type> &types, SymbolicInference *symbols) {
   types.assign(op->getNumResults(), Type());
   if (symbols)
@@ -278,6 +281,9 @@ LogicalResult inferTypes(Operation *op, SmallVectorImpl<Type> &types, SymbolicIn
       if (types[i])
         continue;
       const TypeProto &proto = *context.getOutputType(i);
+      if (proto.has_tensor_type() && proto.tensor_type().shape().dim_size() > largestRank)
+        return op->emitError("has a result of ")
+               << proto.tensor_type().shape().dim_size() << " dimensions, at most " << largestRank << " are supported";
       types[i] = typeFromProto(proto, op->getContext());
       if (symbols && isa_and_nonnull<RankedTensorType>(types[i]))
         symbols->resultShapes[i] = resultDims(proto);

@@ -148,6 +148,12 @@ static void unsqueeze(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
     setRank(ctx, ::onnx::getInputShape(ctx, 0).dim_size() + *axes);
 }
 
+static void window(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (!hasOutputShape(ctx, 0))
+    setRank(ctx, 1);
+}
+
 // GatherND's own function gives no shape to a scalar.
 static void gatherND(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
   schema.GetTypeAndShapeInferenceFunction()(ctx);
@@ -233,7 +239,8 @@ static void gradient(InferenceContext &ctx) {
   static const std::map<std::string, Completed> incomplete = {
       {"Attention", attention}, {"CenterCropPad", likeInput}, {"ConvInteger", likeInput},
       {"GatherND", gatherND},   {"STFT", stft},               {"Split", split},
-      {"Squeeze", squeeze},     {"Unsqueeze", unsqueeze},
+      {"Squeeze", squeeze},     {"Unsqueeze", unsqueeze},     {"BlackmanWindow", window},
+      {"HannWindow", window},   {"HammingWindow", window},
   };
   if (auto found = incomplete.find(schema.Name()); found != incomplete.end() && schema.domain().empty())
     return [&schema, complete = found->second](InferenceContext &ctx) { complete(schema, ctx); };

@@ -36,7 +36,6 @@ decltype(&onnxc_compile) load(const std::string &library) {
 CompileResult compile(const std::string &library, const std::optional<std::string> &path,
                       const std::optional<nb::bytes> &data, const std::string &output,
                       const std::vector<std::string> &options) {
-  CompileResult result;
   const char *file = path ? path->c_str() : nullptr;
   const void *bytes = data ? data->data() : nullptr;
   size_t size = data ? data->size() : 0;
@@ -45,10 +44,18 @@ CompileResult compile(const std::string &library, const std::optional<std::strin
     list.push_back(option.c_str());
   list.push_back(nullptr);
 
-  nb::gil_scoped_release release;
-  auto diagnose = [](void *user, int severity, const char *message) {
-    static_cast<CompileResult *>(user)->second.emplace_back(severity, message);
-  };
-  result.first = load(library)(file, bytes, size, output.c_str(), list.data(), diagnose, &result);
+  using Messages = std::vector<std::pair<int, std::string>>;
+  Messages messages;
+  CompileResult result;
+  {
+    nb::gil_scoped_release release;
+    auto diagnose = [](void *user, int severity, const char *message) {
+      static_cast<Messages *>(user)->emplace_back(severity, message);
+    };
+    result.first = load(library)(file, bytes, size, output.c_str(), list.data(), diagnose, &messages);
+  }
+  for (const auto &[severity, text] : messages)
+    result.second.emplace_back(
+        severity, nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace")));
   return result;
 }

@@ -197,6 +197,35 @@ def testExternalDataOutsideItsFile(compiler, fields):
     compiler.refuses(compiler.write(externalModel("w.bin", **fields)), "bias")
 
 
+def testBiasOfManyDimensions(compiler):
+    compiler.refuses(compiler.write(addModel(op="Gemm", shape=(4, 4))))
+    model = addModel(op="Gemm", shape=(4, 4), bias=np.zeros((4, 4), np.float32))
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1, 4, 4), np.float32), "c"))
+    model.graph.node[0].input.append("c")
+    compiler.refuses(compiler.write(model), "Gemm")
+
+
+@pytest.mark.parametrize("length", [1 << 20, 1 << 31])
+def testListsOfAnyLength(compiler, length):
+    """What is declared to be long costs neither time nor memory."""
+    text = f"""<ir_version: 8, opset_import: ["": 13]>
+        long (float[A] x, int64[{length}] at, int64[1] axes) => (float[?] z) {{
+          u = Unsqueeze(at, axes)
+          r = Reshape(x, at)
+          z = Neg(r)
+        }}"""
+    compiler.refuses(compiler.write(onnx.parser.parse_model(text)))
+
+
+def testNamesThatAreNoText(compiler):
+    """Python gets the message all the same."""
+    import onnxc
+
+    data = addModel(op="Nonsense").SerializeToString().replace(b"the_node", b"the\xff\xfeode")
+    with pytest.raises(onnxc.CompileError, match="Nonsense"):
+        onnxc.compile(data, str(compiler.folder / "out.so"))
+
+
 def testOutputFolderDoesNotExist(compiler):
     output = compiler.folder / "absent" / "out.so"
     compiler.refuses(compiler.write(addModel()), "absent", output=output)

@@ -42,7 +42,9 @@ JUMPS = {"Floor", "Ceil", "Round", "Sign", "Mod", "Shrink", "ThresholdedRelu", "
 
 def flawed(node, arrays):
     """Whether onnx's reference evaluator is known to be wrong: only ONNX Runtime can say then."""
-    if node.op_type == "LRN":  # the last channels of a window of even reach
+    if node.op_type == "LRN":  # the last channels' windows
+        return True
+    if node.op_type == "LpNormalization":  # p = 1: of the sum, not of magnitudes
         return True
     if node.op_type in ("Erf", "Gelu"):  # float precision in double
         return typeName(arrays[0]) == "float64"
@@ -279,7 +281,7 @@ def allowed(group):
     if group[0].size == 0:
         return np.zeros(group[0].shape)
     largest = np.abs(group[0].astype(np.float64)).max()
-    return 4 * spread(group) + BASE[typeName(group[0])] * largest + 1e-30
+    return 4 * spread(group) + BASE[typeName(group[0])] * largest + 4 * EPSILON[typeName(group[0])]
 
 
 def agree(ours, theirs):

@@ -1,4 +1,5 @@
 // Concat, Expand and Tile: results put together from whole inputs.
+#include "KnownSizes.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 
@@ -53,6 +54,10 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
     }
     sizes[*axis] = total;
     Value result = emptyTensor(b, loc, sizes, onnxElem(inputs.front()));
+    if (hasZero(sizes)) {
+      replaceOp(b, types(), op, result);
+      return success();
+    }
     OpFoldResult position = b.getIndexAttr(0);
     SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
     for (auto [input, part] : llvm::zip(inputs, parts)) {
@@ -61,12 +66,7 @@ struct ConcatPattern : OnnxPattern<onnx::ConcatOp> {
         continue;
       SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
       offsets[*axis] = position;
-      // Sizes may be known where the type leaves them open.
-      SmallVector<int64_t> shape;
-      for (OpFoldResult size : part)
-        shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-      Type exact = RankedTensorType::get(shape, cast<RankedTensorType>(input.getType()).getElementType());
-      Value source = exact == input.getType() ? input : tensor::CastOp::create(b, loc, exact, input);
+      Value source = withSizes(b, loc, input, part);
       result = tensor::InsertSliceOp::create(b, loc, source, result, offsets, part, strides);
       position = addIndex(b, loc, position, part[*axis]);
     }

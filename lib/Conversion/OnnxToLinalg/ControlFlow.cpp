@@ -148,6 +148,8 @@ private:
       offsets[scan.axis] = index;
     }
     sizes[scan.axis] = b.getIndexAttr(1);
+    if (hasZero(sizes)) // nothing to insert, and no offset would be in bounds
+      return state;
     return tensor::InsertSliceOp::create(b, loc, slice, state, offsets, sizes, strides);
   }
 };

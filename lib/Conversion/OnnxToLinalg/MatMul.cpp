@@ -231,6 +231,8 @@ struct GemmLowering : OnnxPattern<onnx::GemmOp> {
     bool isUnsigned = getElementTypeOrSelf(op.getType()).isUnsignedInteger();
     Value c = onnx::isNone(op.getC()) || beta == 0 ? Value() : adaptor.getC();
     bool scaled = alpha != 1 || c;
+    if (c && rankOf(c) > 2)
+      return refuse(op, "has an input C of more than two dimensions");
 
     Value y = buildGemm(b, adaptor.getA(), op.getTransA(), adaptor.getB(), op.getTransB(),
                         {acc, scaled ? acc : elem});

@@ -42,6 +42,8 @@ Range nonEmptyOrFirst(OpBuilder &b, Location loc, Range r) {
 Range clampRange(OpBuilder &b, Location loc, OpFoldResult start, OpFoldResult end,
                  OpFoldResult step, OpFoldResult dim) {
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1), minusOne = b.getIndexAttr(-1);
+  if (isConstantIntValue(dim, 0))
+    return {zero, zero, step};
   auto fromEnd = [&](OpFoldResult x) {
     if (auto c = getConstantIntValue(x))
       return *c < 0 ? addIndex(b, loc, x, dim) : x;

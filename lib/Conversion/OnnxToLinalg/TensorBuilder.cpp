@@ -4,6 +4,7 @@
 // are built here so that every family has the same shape of IR for the later passes.
 //
 //===----------------------------------------------------------------------===//
+#include "KnownSizes.h"
 #include "TensorBuilder.h"
 
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
@@ -427,9 +428,10 @@ Value TensorBuilder::transpose(Value tensor, ArrayRef<int64_t> perm) {
 Value TensorBuilder::transposed(Value tensor, ArrayRef<int64_t> perm) {
   if (llvm::is_sorted(perm))
     return tensor;
-  Sizes sizes;
+  Sizes from = dims(tensor), sizes;
   for (int64_t p : perm)
-    sizes.push_back(dim(tensor, p));
+    sizes.push_back(from[p]);
+  tensor = withSizes(*this, getLoc(), tensor, from);
   Value init = empty(sizes, cast<RankedTensorType>(tensor.getType()).getElementType());
   return linalg::TransposeOp::create(*this, getLoc(), tensor, init, perm)->getResult(0);
 }

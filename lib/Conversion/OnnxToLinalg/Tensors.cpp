@@ -1,4 +1,5 @@
 // Destination tensors, casts and reshapes.
+#include "KnownSizes.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 
 using namespace mlir;
@@ -200,10 +201,19 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
   return tensor::ExpandShapeOp::create(b, loc, result, value, expand, sizes);
 }
 
+Value withSizes(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> sizes) {
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  auto type = cast<RankedTensorType>(tensor.getType()).clone(shape);
+  return type == tensor.getType() ? tensor : tensor::CastOp::create(b, loc, type, tensor);
+}
+
 Value transposeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<int64_t> perm) {
   if (llvm::equal(perm, llvm::seq<int64_t>(0, perm.size())))
     return tensor;
   SmallVector<OpFoldResult> from = getDims(b, loc, tensor), sizes;
+  tensor = withSizes(b, loc, tensor, from);
   for (int64_t p : perm)
     sizes.push_back(from[p]);
   Value empty = emptyTensor(b, loc, sizes, onnxElem(tensor));

@@ -5,6 +5,8 @@
 #include "onnxc/Dialect/Onnx/Transforms/Evaluate.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 namespace onnxc::onnx {
 #define GEN_PASS_DEF_ONNXFOLDCONSTANTS
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h.inc"
@@ -21,6 +23,12 @@ struct FoldConstants : impl::OnnxFoldConstantsBase<FoldConstants> {
     uses = &blobs;
     for (Region &region : getOperation()->getRegions())
       foldRegion(region);
+    // A constant's type has all sizes, also those that nobody could infer.
+    getOperation()->walk([](func::FuncOp func) {
+      if (!func.isExternal())
+        func.setType(FunctionType::get(func.getContext(), func.getArgumentTypes(),
+                                       func.getBody().front().getTerminator()->getOperandTypes()));
+    });
   }
 
 private:
