@@ -80,7 +80,29 @@ def loadIree(module, threads, feed):
     return run
 
 
-LOADERS = {"onnxc": loadOnnxc, "onnxruntime": loadOnnxruntime, "openvino": loadOpenvino, "iree": loadIree}
+def loadTvm(library, threads, feed):
+    """library: what prepare() made."""
+    import tvm
+    from tvm import relax
+
+    tvm.get_global_func("runtime.config_threadpool")(1, threads)  # of the process; 1: any core
+    machine = relax.VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
+    names = json.loads(Path(library).with_suffix(".json").read_text())
+
+    def run(feed):
+        results = machine["main"](*(tvm.runtime.tensor(feed[name]) for name in names))
+        return [r.numpy() for r in ([results] if isinstance(results, tvm.runtime.Tensor) else results)]
+
+    return run
+
+
+LOADERS = {
+    "onnxc": loadOnnxc,
+    "onnxruntime": loadOnnxruntime,
+    "openvino": loadOpenvino,
+    "iree": loadIree,
+    "tvm": loadTvm,
+}
 PACKAGES = {"iree": "iree.runtime"}
 
 
@@ -91,10 +113,12 @@ def isInstalled(engine):
         return False
 
 
-def prepare(engine, model, feed, scratch):
-    """The file that the engine loads; RuntimeError if it can't be made."""
-    if engine != "iree":
-        return model
+def inputNames(graph):
+    initializers = {t.name for t in graph.initializer}
+    return [v.name for v in graph.input if v.name not in initializers]
+
+
+def prepareIree(model, feed, scratch):
     import onnx
 
     imported, module = scratch / "iree.mlir", scratch / "iree.vmfb"
@@ -106,11 +130,7 @@ def prepare(engine, model, feed, scratch):
             for dim, size in zip(dims, feed[value.name].shape, strict=False):
                 dim.dim_value = size
     onnx.save(proto, fixed)
-    initializers = {t.name for t in proto.graph.initializer}
-    names = {
-        "function": proto.graph.name,
-        "inputs": [v.name for v in proto.graph.input if v.name not in initializers],
-    }
+    names = {"function": proto.graph.name, "inputs": inputNames(proto.graph)}
     module.with_suffix(".json").write_text(json.dumps(names))
     version = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=17)
     commands = (
@@ -123,6 +143,42 @@ def prepare(engine, model, feed, scratch):
         if done.returncode:
             raise RuntimeError(f"{command[1]}: {done.stderr.strip().splitlines()[:1]}")
     return module
+
+
+# Compiles argv[1] with the shapes of argv[2] (JSON) to argv[3], for this CPU, without tuning: what a user gets who
+# compiles. A process of its own, because TVM's and onnx's libraries may end it.
+COMPILE_TVM = """
+import json, sys
+import onnx, tvm
+from tvm.relax.frontend.onnx import from_onnx
+model, shapes, library = sys.argv[1:]
+module = from_onnx(onnx.load(model), shape_dict=json.loads(shapes))
+target = {"kind": "llvm", "mcpu": str(tvm.get_global_func("target.llvm_get_system_cpu")())}
+tvm.compile(module, tvm.target.Target(target)).export_library(library)
+"""
+
+
+def prepareTvm(model, feed, scratch):
+    import onnx
+
+    library = scratch / "model-tvm.so"
+    names = inputNames(onnx.load(model, load_external_data=False).graph)
+    library.with_suffix(".json").write_text(json.dumps(names))
+    shapes = json.dumps({name: list(feed[name].shape) for name in names})
+    command = [sys.executable, "-c", COMPILE_TVM, str(model), shapes, str(library)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    except subprocess.TimeoutExpired as late:
+        raise RuntimeError("tvm: does not compile it in 10 minutes") from late
+    if done.returncode:
+        raise RuntimeError(f"tvm: {done.stderr.strip().splitlines()[-1:]}")
+    return library
+
+
+def prepare(engine, model, feed, scratch):
+    """The file that the engine loads; RuntimeError if it can't be made."""
+    makers = {"iree": prepareIree, "tvm": prepareTvm}
+    return makers[engine](model, feed, scratch) if engine in makers else model
 
 
 # Runs a command and prints its seconds and its peak memory in KB. A process of its own, because a

@@ -25,7 +25,7 @@ foreach(arch ${ONNXC_CROSS_ARCHITECTURES})
     continue()
   endif()
   set(folder ${CMAKE_BINARY_DIR}/cross/${arch})
-  set(targets onnxc_model onnxc_kernels)
+  set(targets onnxc_model onnxc_kernels onnxc_images)
   if(ONNXC_BUILD_TESTS)
     list(APPEND targets model-server)
   endif()
@@ -43,4 +43,6 @@ foreach(arch ${ONNXC_CROSS_ARCHITECTURES})
   install(FILES ${CMAKE_BINARY_DIR}/lib/onnxc/${arch}/libonnxc_model.a
                 ${CMAKE_BINARY_DIR}/lib/onnxc/${arch}/libonnxc_kernels.a
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/onnxc/${arch})
+  install(FILES ${CMAKE_BINARY_DIR}/lib/onnxc/${arch}/libonnxc_images.a
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/onnxc/${arch} OPTIONAL)
 endforeach()

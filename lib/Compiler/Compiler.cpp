@@ -263,6 +263,8 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
     return failure();
   if (options.phase == Phase::Linalg)
     return print();
+  if (options.phase == Phase::SharedObject && failed(checkKernelArchives(*module, targets.front())))
+    return failure();
 
   // 4. to 7. for each CPU; the last one works on the module itself.
   SmallVector<std::string> objects;

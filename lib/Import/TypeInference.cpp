@@ -51,8 +51,12 @@ void takeDeclared(GraphProto &graph, DeclaredTypes &declared) {
   graph.clear_value_info();
   for (NodeProto &node : *graph.mutable_node())
     for (AttributeProto &attr : *node.mutable_attribute())
-      if (attr.has_g())
+      if (attr.has_g()) {
+        // Exporters write the sizes of a Loop's first iteration, which another one need not have.
+        for (ValueInfoProto &input : *attr.mutable_g()->mutable_input())
+          dropSizes(*input.mutable_type());
         takeDeclared(*attr.mutable_g(), declared);
+      }
 }
 
 // Gives values of subgraphs for which nothing was found their declared types.

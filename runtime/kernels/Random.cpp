@@ -112,19 +112,22 @@ ONNXC_KERNEL(RandomUniformLike) {
 }
 
 ONNXC_KERNEL(Bernoulli) {
-  uint32_t seed = 0;
-  bool seeded = findSeed(attrs, seed);
-  Mt19937 numbers(seed);
-  Philox generator = makeGenerator(attrs);
   const onnxc_tensor &x = in[0];
   int64_t n = onnxc_num_elements(&x);
   void *to = prepareOut(ctx, out[0], Dims(x));
   auto *ones = scratch<uint8_t>(ctx, n);
   dispatchFloat(ctx, "Bernoulli", x.elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    for (int64_t i = 0; i < n; ++i) {
-      auto p = static_cast<double>(static_cast<Acc<T>>(dataOf<T>(x)[i]));
-      ones[i] = seeded ? numbers.bernoulli(p) : generator.uniform(static_cast<uint64_t>(i)) < p;
+    auto p = [&](int64_t i) { return static_cast<double>(static_cast<Acc<T>>(dataOf<T>(x)[i])); };
+    uint32_t seed;
+    if (findSeed(attrs, seed)) {
+      Mt19937 generator(seed);
+      for (int64_t i = 0; i < n; ++i)
+        ones[i] = generator.bernoulli(p(i));
+    } else {
+      Philox generator = makeGenerator(attrs);
+      for (int64_t i = 0; i < n; ++i)
+        ones[i] = generator.uniform(static_cast<uint64_t>(i)) < p(i);
     }
   });
   dispatchNumber(ctx, "Bernoulli", out[0].elem_type, [&](auto tag) {

@@ -11,9 +11,6 @@ using namespace onnxc_rt;
 
 namespace {
 
-// Work that is over before another thread could have taken a part of it.
-constexpr double kSerialBelowNs = 8000;
-
 // The innermost parallel range that runs on this thread.
 __thread jmp_buf *currentRange = nullptr;
 
@@ -121,7 +118,7 @@ void onnxc_parallel_for(onnxc_ctx *ctx, void (*body)(void *, int64_t, int64_t), 
   if (n <= 0)
     return;
   // Loops within recurrent steps come here by the thousand.
-  bool isSmall = cost > 0 && static_cast<double>(n) * cost < kSerialBelowNs;
+  bool isSmall = cost > 0 && static_cast<double>(n) * cost < ONNXC_SERIAL_BELOW_NS;
   if (n == 1 || isSmall || !ctx->host || !ctx->host->parallel_for) {
     body(arg, 0, n);
     return;

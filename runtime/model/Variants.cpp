@@ -4,6 +4,9 @@
 #include <string.h>
 #if defined(__aarch64__)
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include "context.h"
@@ -36,6 +39,19 @@ uint64_t savedState() {
   return uint64_t(high) << 32 | low;
 }
 
+// Linux gives the tiles of AMX only to processes that ask for them, before the first use; it refuses where
+// it does not save them. One permission holds for all threads, and asking again changes nothing.
+constexpr uint64_t kTileState = 0x60000;
+bool mayUseTiles() {
+  constexpr long requestPermission = 0x1023, tileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+}
+
+bool savesState(uint64_t state) {
+  uint64_t asked = state & ~kTileState;
+  return (savedState() & asked) == asked && (!(state & kTileState) || mayUseTiles());
+}
+
 bool hasFeature(const onnxc_cpu_feature &feature) {
   // The highest leaf of a range is told by its first.
   if (cpuid(feature.leaf & 0x80000000u, 0).values[0] < feature.leaf)
@@ -47,23 +63,23 @@ bool hasFeature(const onnxc_cpu_feature &feature) {
 
 #elif defined(__aarch64__)
 
-uint64_t savedState() { return ~uint64_t(0); }
+constexpr uint64_t kTileState = 0;
+bool savesState(uint64_t) { return true; }
 bool hasFeature(const onnxc_cpu_feature &feature) { return getauxval(feature.leaf) >> feature.bit & 1; }
 
 #else
 
-uint64_t savedState() { return ~uint64_t(0); }
+constexpr uint64_t kTileState = 0;
+bool savesState(uint64_t) { return true; }
 bool hasFeature(const onnxc_cpu_feature &) { return true; }
 
 #endif
 
 bool fits(const onnxc_variant &variant) {
-  if ((savedState() & variant.saved_state) != variant.saved_state)
-    return false;
   for (int64_t i = 0; i < variant.num_features; ++i)
     if (!hasFeature(variant.features[i]))
       return false;
-  return true;
+  return savesState(variant.saved_state);
 }
 
 const onnxc_variant *findVariant() {
@@ -109,8 +125,10 @@ const char *onnxc_rt::missingFeatures() {
                        least->features[i].name);
       found = true;
     }
-  snprintf(text + used, sizeof text - static_cast<size_t>(used),
-           "%s; compile it with --march for this machine",
-           found ? "" : " saving of the vector registers");
+  const char *state = found                                          ? ""
+                      : savesState(least->saved_state & ~kTileState) ? " the system's permission to use tiles (AMX)"
+                                                                     : " saving of the vector registers";
+  snprintf(text + used, sizeof text - static_cast<size_t>(used), "%s; compile it with --march for this machine",
+           state);
   return text;
 }

@@ -5,6 +5,8 @@
 // found, across the ends of runs too, then park on a futex.
 #include "onnxc/runtime/thread_pool.h"
 
+#include "onnxc/runtime/abi.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -23,8 +25,6 @@ using namespace onnxc;
 
 namespace {
 
-// Below this a region's fork-join costs more than the second thread gives.
-constexpr double serialBelowNs = 8000;
 // Waking a parked worker costs the caller a system call and takes 5-30 us.
 constexpr double wakeAboveNs = 25000;
 // Where runs follow each other closely, a worker that is woken once stays awake.
@@ -91,9 +91,9 @@ struct alignas(64) Job {
   std::unique_ptr<Range[]> ranges;
 
   void runChunk(int chunk) {
-    int64_t each = n / chunks, rest = n % chunks;
-    int64_t begin = each * chunk + std::min<int64_t>(chunk, rest);
-    body(arg, begin, begin + each + (chunk < rest ? 1 : 0));
+    // Larger and smaller chunks alternate: each thread's chunks are the same share of the work.
+    body(arg, n / chunks * chunk + n % chunks * chunk / chunks,
+         n / chunks * (chunk + 1) + n % chunks * (chunk + 1) / chunks);
   }
   /// Works off range `home`, then steals from the others.
   void drain(int home) {
@@ -323,7 +323,7 @@ struct ThreadPool::Impl {
     int helpers = static_cast<int>(
         std::min<int64_t>({int64_t(maxThreads) - 1, chunks - 1, int64_t(size) - runs}));
     int slot;
-    if (insideRegion || total < serialBelowNs || helpers <= 0 || (slot = takeSlot()) < 0) {
+    if (insideRegion || total < ONNXC_SERIAL_BELOW_NS || helpers <= 0 || (slot = takeSlot()) < 0) {
       body(arg, 0, n);
       return 0;
     }
@@ -408,7 +408,7 @@ double ThreadPool::parallelFor(int64_t n, double costNs, Body body, void *arg, i
 
 double ThreadPool::workToShare(int64_t n, double costNs) {
   double total = estimate(n, costNs);
-  return n > 1 && total >= serialBelowNs ? total : 0;
+  return n > 1 && total >= ONNXC_SERIAL_BELOW_NS ? total : 0;
 }
 
 int64_t ThreadPool::clockNs() { return nowNs(); }

@@ -16,13 +16,20 @@ import numpy as np
 @dataclass
 class Target:
     """options: of onnxc.compile. emulator: the command before the program. flags: without an emulator, what this
-    machine's CPU must have (of /proc/cpuinfo)."""
+    machine's CPU must have (of /proc/cpuinfo). preload: a library in the build folder that stands in for `lent`, what
+    the CPU lacks (of /proc/cpuinfo too)."""
 
     name: str
     options: dict
     emulator: list = field(default_factory=list)
     server: str = "test/targets/model-server"  # in the build folder
     flags: frozenset = frozenset()
+    preload: str = ""
+    lent: frozenset = frozenset()
+
+    def environment(self, build):
+        """What is added to the program's environment."""
+        return {"LD_PRELOAD": str(build / self.preload)} if self.lent - cpuFlags() else {}
 
     def missing(self, build):
         """Why models for this target can't be run here, or None."""
@@ -30,8 +37,11 @@ class Target:
             return f"{self.emulator[0]} is not installed"
         if lacking := self.flags - cpuFlags():
             return f"this CPU lacks {', '.join(sorted(lacking))}"
-        if not (build / self.server).exists():
-            return f"{build / self.server} is not built"
+        for file in filter(None, (self.server, self.preload)):
+            if not (build / file).exists():
+                return f"{build / file} is not built"
+        if self.environment(build) and "cpuid_fault" not in cpuFlags():
+            return "this machine's cpuid cannot be made to fault"
         return None
 
 
@@ -59,6 +69,14 @@ TARGETS = {
     "x86-64-v2": Target("x86-64-v2", {"march": "x86-64-v2"}, ["qemu-x86_64", "-cpu", "Nehalem"]),
     # QEMU 7's masked loads read the memory of masked lanes too.
     "x86-64-v3": Target("x86-64-v3", {"march": "x86-64-v3"}, flags=frozenset({"avx2", "bmi2", "f16c", "fma"})),
+    # All of that CPU but its tiles, which a library does where there are none.
+    "x86-64-amx": Target(
+        "x86-64-amx",
+        {"march": "sapphirerapids"},
+        flags=frozenset({"avx512_bf16", "avx512_fp16", "avx512_vnni", "avx_vnni"}),
+        preload="test/targets/libamx.so",
+        lent=frozenset({"amx_bf16", "amx_int8", "amx_tile"}),
+    ),
 }
 
 
@@ -74,7 +92,7 @@ class Server:
         self.log = tempfile.TemporaryFile()
         command = [*target.emulator, str(build / target.server), str(threads)]
         # Its pool has as many threads as a run may take.
-        environment = dict(os.environ, ONNXC_NUM_THREADS=str(threads))
+        environment = dict(os.environ, ONNXC_NUM_THREADS=str(threads)) | target.environment(build)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=environment
         )

@@ -5,10 +5,12 @@ suite (cases.txt) and some small real models for every target of remote.py. What
   run.py                      all targets
   run.py aarch64 x86-64-v2    some
 
-One more test runs a model with the code of several CPUs on each of them (choice).
+Two more tests run models with the code of several CPUs: on each of them (choice), and with and without the system's
+permission to use the tiles of AMX (tiles).
 """
 
 import argparse
+import dataclasses
 import os
 import re
 import subprocess
@@ -67,6 +69,47 @@ def checkChoice(build, name, march, cpu, expected):
         return f"ran on {cpu}, which lacks what it needs"
     return None if (result == expected).all() else f"on {cpu}: {result.min()}, want {expected}"
 
+# Enough rows for tiles; sums of bytes are the same whatever computes them.
+BYTES = """<ir_version: 10, opset_import: ["": 21]>
+bytes (uint8[64, 64] x) => (int32[64, 32] y) <int8[64, 32] w = {%s}> { y = MatMulInteger(x, w) }"""
+# What the system says, the model's CPUs, and whether tiles are used; None: it must refuse to run the model.
+TILES = [
+    ("granted", "icelake-server,sapphirerapids", True),
+    ("granted", "icelake-server", False),
+    ("refused", "icelake-server,sapphirerapids", False),
+    ("refused", "sapphirerapids", None),
+]
+
+
+def checkTiles(build, permission, march, expected):
+    """What is wrong, or None."""
+    import onnxc
+
+    target = remote.TARGETS["x86-64-amx"]
+    target = dataclasses.replace(target, name=f"{permission} {march}", options={"march": march})
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(0, 256, (64, 64), np.uint8), rng.integers(-128, 128, (64, 32), np.int8)
+    with tempfile.TemporaryDirectory() as folder:
+        library, log = Path(folder) / "model.so", Path(folder) / "log"
+        model = BYTES % ", ".join(map(str, w.flatten()))
+        onnxc.compile(onnx.parser.parse_model(model), str(library), **target.options)
+        os.environ |= {"ONNXC_AMX": permission, "ONNXC_AMX_LOG": str(log)}
+        try:
+            session = remote.RemoteSession(library, target, build)
+            (result,) = session.run(None, {"x": x})
+        except RuntimeError as error:
+            return None if expected is None and "permission to use tiles" in str(error) else str(error)
+        finally:
+            del os.environ["ONNXC_AMX"], os.environ["ONNXC_AMX_LOG"]
+        if expected is None:
+            return "ran without the permission"
+        if (result != x.astype(np.int32) @ w.astype(np.int32)).any():
+            return "computed something else"
+        session.server.process.stdin.close()
+        session.server.process.wait()
+        products = int(log.read_text().split()[0])
+    return None if (products > 0) == expected else f"computed {products} products of tiles"
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,6 +157,13 @@ def main():
         totals[1 if wrong else 0] += 1
         if wrong:
             print(f"{name:16}FAIL choice among {march}: {wrong}", flush=True)
+    tiles = remote.TARGETS["x86-64-amx"]
+    isAsked = not args.targets or tiles.name in args.targets
+    for permission, march, expected in TILES if isAsked and not tiles.missing(build) and tiles.environment(build) else []:
+        wrong = checkTiles(build, permission, march, expected)
+        totals[1 if wrong else 0] += 1
+        if wrong:
+            print(f"{tiles.name:16}FAIL {permission} tiles, {march}: {wrong}", flush=True)
     print("{} passed, {} failed, {} skipped".format(*totals))
     return 1 if totals[1] else 0
 

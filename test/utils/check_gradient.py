@@ -9,7 +9,6 @@ floating-point input are added.
 """
 
 import argparse
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -109,11 +108,7 @@ def main():
     parser.add_argument("file", type=Path)
     parser.add_argument("--only", type=int, help="number of the one model to check, from 1")
     args = parser.parse_args()
-    models = [m for m in re.split(r"(?m)^# -----\s*$", args.file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
-    problems = [p for i, text in enumerate(models, 1) if args.only in (None, i) for p in check(text, i)]
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0
+    return check_op.checkFile(args.file, args.only, check)
 
 
 if __name__ == "__main__":

@@ -184,6 +184,15 @@ def check(text, number, options, openSession):
     return problems
 
 
+def checkFile(file, only, checkModel):
+    """Checks each model of a file (or one of them) by checkModel(text, number) and prints the problems; the exit status."""
+    models = [m for m in re.split(r"(?m)^# -----\s*$", file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
+    problems = [p for i, text in enumerate(models, 1) if only in (None, i) for p in checkModel(text, i)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
@@ -201,14 +210,7 @@ def main():
         target = remote.TARGETS[args.target]
         options |= target.options
         openSession = lambda library: remote.RemoteSession(library, target, args.build, threads=2)  # noqa: E731
-    problems = []
-    models = [m for m in re.split(r"(?m)^# -----\s*$", args.file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
-    for number, text in enumerate(models, 1):
-        if args.only in (None, number):
-            problems += check(text, number, options, openSession)
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0
+    return checkFile(args.file, args.only, lambda text, number: check(text, number, options, openSession))
 
 
 if __name__ == "__main__":

@@ -81,10 +81,11 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
 }
 
 def WidenOperandsPass : Pass<"onnxc-widen-operands", "::mlir::func::FuncOp"> {
-  let summary = "Converts the left sides of f16 and bf16 products to f32 once";
+  let summary = "Converts the operands of f16 and bf16 products to f32 once";
   let description = [{
-    A product multiplies in f32. What it reads in vectors is converted there; what it reads one by one and
-    multiplies with many columns is converted before, as a conversion of one element takes as long as that of a vector.
+    A product multiplies in f32. What it reads one by one and multiplies with many columns is converted before, as a
+    conversion of one element takes as long as that of a vector. Panels that many rows pass over are converted by the
+    tile that uses them; for few rows, or an unknown number, they are converted in registers.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
@@ -250,11 +251,14 @@ def EmitLoopsPass : Pass<"onnxc-emit-loops", "::mlir::func::FuncOp"> {
            "An instruction for x * y + z">,
     Option<"bfloatDots", "bfloat-dots", "bool", "false",
            "Instructions for sums of two products of bfloat16 (vdpbf16ps)">,
+    Option<"byteTiles", "byte-tiles", "bool", "false", "Products of tiles of bytes (AMX's tdpbusd)">,
+    Option<"bfloatTiles", "bfloat-tiles", "bool", "false",
+           "Products of tiles of bfloat16 (AMX's tdpbf16ps)">,
   ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-                           "::mlir::LLVM::LLVMDialect"];
+                           "::mlir::LLVM::LLVMDialect", "::onnxc::cg::CgDialect"];
 }
 
 def PlanMemoryPass : Pass<"onnxc-plan-memory", "::mlir::ModuleOp"> {

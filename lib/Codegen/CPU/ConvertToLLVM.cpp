@@ -1,5 +1,6 @@
 // onnxc-convert-to-llvm: see Passes.td. One full conversion with upstream's patterns and those of
 // the rt dialect, after control flow, affine expressions and vectors are lowered.
+#include "CgToLLVM.h"
 #include "onnxc/Codegen/CPU/RtToLLVM.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
@@ -41,6 +42,7 @@ struct ConvertToLLVM : impl::ConvertToLLVMPassBase<ConvertToLLVM> {
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns); // from vectors taken apart above
     populateRtToLLVMPatterns(converter, patterns);
+    populateCgToLLVMPatterns(converter, patterns);
     LLVMConversionTarget target(*context);
     target.addLegalOp<ModuleOp>();
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))

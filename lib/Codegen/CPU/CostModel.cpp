@@ -2,6 +2,8 @@
 // to be right to a factor of two: the pool asks only whether a region is worth a second thread.
 #include "CostModel.h"
 
+#include "onnxc/Dialect/Cg/IR/Cg.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -20,6 +22,7 @@ constexpr double kBytesPerNs = 192;     // moved within the cache
 constexpr double kNsPerVector = 0.15;   // an arithmetic instruction
 constexpr double kNsPerFunction = 3;    // exp, tanh, erf: a polynomial
 constexpr double kNsPerDivision = 3;
+constexpr double kNsPerTile = 2.5, kNsPerTileProduct = 5; // 16 rows: two loaded, one multiplied in a cycle
 constexpr int64_t kVectorBytes = 64;
 
 /// A number that is known now, times sizes that are known when the model runs; sums of these.
@@ -81,6 +84,10 @@ private:
       double count = type.hasStaticShape() ? type.getNumElements() : kAssumedTrips * kAssumedTrips;
       return 2 * count * bytesOf(type.getElementType()) / kBytesPerNs;
     }
+    if (isa<cg::TileMultiplyOp>(op))
+      return kNsPerTileProduct;
+    if (isa<cg::TileLoadOp, cg::TileStoreOp>(op))
+      return kNsPerTile;
     Type type = op.getNumResults() ? op.getResult(0).getType()
                 : op.getNumOperands() ? op.getOperand(0).getType() : Type();
     if (!type || isa<MemRefType, IndexType>(type) || op.hasTrait<OpTrait::ConstantLike>())

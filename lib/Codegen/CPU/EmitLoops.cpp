@@ -28,7 +28,8 @@ struct EmitLoops : impl::EmitLoopsPassBase<EmitLoops> {
 
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    VectorTarget target{vectorBits, numRegisters, byteProducts, fusedMultiplyAdd, bfloatDots};
+    VectorTarget target{vectorBits, numRegisters, byteProducts, fusedMultiplyAdd,
+                        bfloatDots, byteTiles,    bfloatTiles};
     std::vector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     std::vector<Nest> nests;

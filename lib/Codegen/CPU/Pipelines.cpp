@@ -117,6 +117,8 @@ void buildVectorPipeline(OpPassManager &pm, const CodegenOptions &options) {
   loops.byteProducts = options.vectors.byteProducts;
   loops.fusedMultiplyAdd = options.vectors.fusedMultiplyAdd;
   loops.bfloatDots = options.vectors.bfloatDots;
+  loops.byteTiles = options.vectors.byteTiles;
+  loops.bfloatTiles = options.vectors.bfloatTiles;
   pm.addNestedPass<func::FuncOp>(createEmitLoopsPass(loops));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -5,6 +5,8 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace onnxc {
@@ -54,6 +56,24 @@ arith::ConstantOp constantBehind(Value value, int64_t &offset) {
       return value.getDefiningOp<arith::ConstantOp>();
     }
   }
+}
+
+bool hasNeedlessSubnormals(ArrayRef<float> weights) {
+  constexpr float least = std::numeric_limits<float>::min();
+  float largest = 0;
+  bool any = false;
+  for (float weight : weights) {
+    float size = std::fabs(weight);
+    largest = std::max(largest, size);
+    any |= size < least && size != 0;
+  }
+  return any && largest >= least / std::numeric_limits<float>::epsilon();
+}
+
+void flushSubnormals(MutableArrayRef<float> weights) {
+  for (float &weight : weights)
+    if (std::fabs(weight) < std::numeric_limits<float>::min())
+      weight = 0;
 }
 
 } // namespace onnxc

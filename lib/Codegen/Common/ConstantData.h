@@ -14,6 +14,11 @@ llvm::ArrayRef<char> rawBytes(mlir::ElementsAttr value);
 /// of memory; null if there is none. `offset`: where the value begins in the constant, in elements.
 mlir::arith::ConstantOp constantBehind(mlir::Value value, int64_t &offset);
 
+/// Whether there are subnormal weights that may as well be zero: what they add to a sum is below its rounding. Training
+/// leaves such behind, and a multiplication by one takes a hundred times as long as another.
+bool hasNeedlessSubnormals(llvm::ArrayRef<float> weights);
+void flushSubnormals(llvm::MutableArrayRef<float> weights);
+
 } // namespace onnxc
 
 #endif

@@ -215,7 +215,8 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       strides.push_back(c.strides[position]);
       exprs.push_back(getDim(dim));
     }
-    if (ArrayRef(exprs) == map.getResults() && c.strides == computeSuffixProduct(c.type.getShape()))
+    if (ArrayRef(exprs) == map.getResults() && c.strides == computeSuffixProduct(c.type.getShape()) &&
+        !hasNeedlessSubnormals(floatsOf(c)))
       return;
     rewriter.setInsertionPoint(c.op);
     Value turned = makeConstant(
@@ -249,12 +250,26 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       memcpy(to, from.data() + element * size, size);
       to += size;
     });
+    if (type.getElementType().isF32()) {
+      MutableArrayRef<float> floats(reinterpret_cast<float *>(blob.getMutableData().data()),
+                                    type.getNumElements());
+      if (hasNeedlessSubnormals(floats))
+        flushSubnormals(floats);
+    }
     auto attr = DenseResourceElementsAttr::get(type, "packed", std::move(blob));
     // Nothing else reads the old data: its memory is given back.
     if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
       if (isOnlyUse(c.weights->get()))
         releaseIfUnused(resource, c.constant);
     return arith::ConstantOp::create(rewriter, c.op.getLoc(), type, cast<TypedAttr>(Attribute(attr)));
+  }
+
+  /// The weights as they lie in the constant; empty if they are of another type.
+  static ArrayRef<float> floatsOf(Candidate &c) {
+    if (!c.type.getElementType().isF32())
+      return {};
+    auto *first = reinterpret_cast<const float *>(rawBytes(cast<ElementsAttr>(c.constant.getValue())).data());
+    return {first + c.offset, static_cast<size_t>(c.type.getNumElements())};
   }
 
   template <typename Fn>

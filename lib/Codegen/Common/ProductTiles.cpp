@@ -8,16 +8,27 @@ namespace onnxc {
 namespace {
 
 constexpr int64_t kMaxPanels = 4, kMaxRows = 252, kMinRows = 14;
+/// Rows of a tile where their number is unknown and the weights are no larger than this: they come from the cache for
+/// the next tile too, and few rows are shared by the threads as well.
+constexpr int64_t kUnknownRows = 84, kCachedWeights = 1 << 20;
 /// Rows of a tile that makes its panel itself.
 constexpr int64_t kMaxPackedRows = 640;
 /// Fewer products than this in a tile cost more to hand out than they gain.
 constexpr int64_t kMinTileWork = 1 << 20;
 
-/// The share of the time that two and four threads are busy with equal tiles.
-double balance(int64_t tiles) {
+/// The share of the time that two and four threads are busy, where each takes the next of the tiles as soon as it
+/// is done with one: of each block of rows `count` panels, `each` a tile.
+double balance(int64_t rowTiles, int64_t count, int64_t each) {
   double worst = 1;
-  for (int64_t threads : {2, 4})
-    worst = std::min(worst, double(tiles) / (threads * llvm::divideCeil(tiles, threads)));
+  // More blocks than this change nothing.
+  rowTiles = std::min<int64_t>(rowTiles, 64);
+  for (int64_t threads : {2, 4}) {
+    SmallVector<int64_t> done(threads, 0);
+    for (int64_t row = 0; row < rowTiles; ++row)
+      for (int64_t panel = 0; panel < count; panel += each)
+        *llvm::min_element(done) += std::min(each, count - panel);
+    worst = std::min(worst, double(rowTiles * count) / (threads * *llvm::max_element(done)));
+  }
   return worst;
 }
 
@@ -100,6 +111,9 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     }
 
   // Rows from the last to the first until the cache is full.
+  int64_t weights = ranges[panel] * ranges[depth] * ranges[column] *
+                    std::max(1u, cast<ShapedType>(right->get().getType()).getElementTypeBitWidth() / 8);
+  int64_t unknownRows = weights <= kCachedWeights ? kUnknownRows : kMaxRows;
   int64_t room = kMaxRows, rows = 1, rowTiles = outer;
   for (int dim = sizes.size() - 1; dim >= 0; --dim) {
     if (!tileable[dim] || dim == rootPanel || dim == ties[column] || tiles[dim] == 1)
@@ -109,7 +123,7 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     int64_t tile = size <= room ? size : llvm::divideCeil(size, llvm::divideCeil(size, room));
     // Where rows are enough, what is unknown (the number of images) may be one.
     if (dynamic)
-      tile = rows >= kMinRows ? 1 : room;
+      tile = rows >= kMinRows ? 1 : std::min(room, unknownRows);
     tiles[dim] = std::max<int64_t>(1, tile);
     if (!dynamic)
       rowTiles *= llvm::divideCeil(size, tiles[dim]);
@@ -122,7 +136,7 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   int64_t count = ranges[panel], best = 1;
   double bestBalance = 0;
   for (int64_t each = packs ? 1 : std::min(kMaxPanels, count); each >= 1; --each) {
-    double value = balance(rowTiles * llvm::divideCeil(count, each));
+    double value = balance(rowTiles, count, each);
     if (value > bestBalance + 0.1) {
       best = each;
       bestBalance = value;

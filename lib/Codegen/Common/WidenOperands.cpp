@@ -13,8 +13,8 @@ namespace onnxc {
 using namespace mlir;
 namespace {
 
-/// Uses of an element that pay for writing it a second time.
-constexpr int64_t kMinUses = 64;
+/// Uses of an element that pay for writing it a second time: one by one, and in vectors.
+constexpr int64_t kMinUses = 64, kMinVectorUses = 32;
 
 struct WidenOperands : impl::WidenOperandsPassBase<WidenOperands> {
   using WidenOperandsPassBase::WidenOperandsPassBase;
@@ -25,7 +25,7 @@ struct WidenOperands : impl::WidenOperandsPassBase<WidenOperands> {
           cg::hasLoweringConfig(op))
         return;
       for (OpOperand *operand : op.getDpsInputOperands())
-        if (arith::ExtFOp widening = wideningOf(op, *operand); widening && isReadAlone(op, *operand))
+        if (arith::ExtFOp widening = wideningOf(op, *operand); widening && (isReadAlone(op, *operand) || isReusedPanels(op, *operand)))
           widen(op, *operand, widening);
     });
   }
@@ -45,11 +45,22 @@ private:
                                       : AffineDimExpr(nullptr);
     if (!column || map.isFunctionOfDim(column.getPosition()))
       return false;
+    return countUses(op, map, kMinUses) >= kMinUses;
+  }
+
+  /// Panels that many rows pass over; where their number is unknown it may be one. The tile that uses a panel
+  /// widens it (see packsInTile), or all are widened before many tiles.
+  static bool isReusedPanels(linalg::GenericOp op, OpOperand &operand) {
+    return isPanels(op, operand) &&
+           countUses(op, op.getMatchingIndexingMap(&operand), /*unknown=*/1) >= kMinVectorUses;
+  }
+
+  static int64_t countUses(linalg::GenericOp op, AffineMap map, int64_t unknown) {
     int64_t uses = 1;
     for (auto [dim, size] : llvm::enumerate(op.getStaticLoopRanges()))
       if (!map.isFunctionOfDim(dim))
-        uses *= ShapedType::isDynamic(size) ? kMinUses : size;
-    return uses >= kMinUses;
+        uses *= ShapedType::isDynamic(size) ? unknown : size;
+    return uses;
   }
 
   static void widen(linalg::GenericOp op, OpOperand &operand, arith::ExtFOp widening) {

@@ -169,8 +169,8 @@ void populateKernelPatterns(RewritePatternSet &patterns, OnnxTypeConverter &conv
        "RandomUniformLike"},
       random);
   // Irregular access to images and signals.
-  add({"AffineGrid", "Col2Im", "DFT", "DeformConv", "Det", "GridSample", "MaxRoiPool", "MaxUnpool",
-       "ReverseSequence", "RoiAlign", "STFT"});
+  add({"AffineGrid", "Col2Im", "DFT", "DeformConv", "Det", "GridSample", "ImageDecoder", "MaxRoiPool",
+       "MaxUnpool", "ReverseSequence", "RoiAlign", "STFT"});
 }
 
 } // namespace onnxc

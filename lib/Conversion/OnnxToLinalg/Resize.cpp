@@ -421,11 +421,12 @@ struct ResizePattern : OnnxPattern<onnx::ResizeOp> {
     if (failed(planAxes(op, adaptor.getOperands(), axes, b)))
       return failure();
     for (const Axis &a : axes) { // no pixel can be taken from an empty input
-      if (getConstantIntValue(a.in).value_or(0) > 0)
+      if (getConstantIntValue(a.in).value_or(0) > 0 || isConstantIntValue(a.out, 0))
         continue;
-      Value some = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, toIndex(b, loc, a.in),
-                                         constIndex(b, loc, 0));
-      runtimeAssert(b, loc, some, "Resize: the input is empty");
+      Value zero = constIndex(b, loc, 0);
+      Value some = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, toIndex(b, loc, a.in), zero);
+      Value none = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, toIndex(b, loc, a.out), zero);
+      runtimeAssert(b, loc, arith::OrIOp::create(b, loc, some, none), "Resize: the input is empty");
     }
     llvm::erase_if(axes, isIdentity);
     Resizer resizer{b,

@@ -8,6 +8,10 @@
 #include "llvm/TargetParser/SubtargetFeature.h"
 #include "llvm/TargetParser/Triple.h"
 #include <mutex>
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 using namespace mlir;
 
@@ -56,6 +60,16 @@ const CpuFeature armFeatures[] = {
     {"bf16", hwcap2, 0, 0, 14},    {"sme", hwcap2, 0, 0, 23},     {"cssc", hwcap2, 0, 0, 34},
     {"sme2", hwcap2, 0, 0, 37},    {"sve2p1", hwcap2, 0, 0, 36},  {"mops", hwcap2, 0, 0, 43}};
 
+/// Whether the system lets a process use the tiles of AMX: a model for this machine must run on it.
+bool mayUseTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long requestPermission = 0x1023, tileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#else
+  return false;
+#endif
+}
+
 } // namespace
 
 void initializeTargets() {
@@ -97,8 +111,11 @@ FailureOr<TargetSpec> resolveTarget(Location loc, StringRef target, StringRef ma
     }
     spec.cpu = llvm::sys::getHostCPUName().str();
     llvm::SubtargetFeatures features;
-    for (const auto &feature : llvm::sys::getHostCPUFeatures())
-      features.AddFeature(feature.getKey(), feature.getValue());
+    auto ofHost = llvm::sys::getHostCPUFeatures();
+    bool withoutTiles = ofHost.lookup("amx-tile") && !mayUseTiles();
+    for (const auto &feature : ofHost)
+      features.AddFeature(feature.getKey(),
+                          feature.getValue() && !(withoutTiles && feature.getKey().starts_with("amx-")));
     spec.features = features.getString();
     return spec;
   }
@@ -127,7 +144,8 @@ VectorTarget describeVectors(const TargetSpec &target) {
                                        : ByteProducts::Portable};
   if (has("+avx512f,+avx512vl,+avx512bw"))
     return {512, 32, has("+avx512vnni") ? ByteProducts::Quads : ByteProducts::Pairs,
-            /*fusedMultiplyAdd=*/true, has("+avx512bf16")};
+            /*fusedMultiplyAdd=*/true, has("+avx512bf16"), has("+amx-tile,+amx-int8"),
+            has("+amx-tile,+amx-bf16")};
   if (has("+avx2"))
     return {256, 16, has("+avxvnni") ? ByteProducts::Quads : ByteProducts::Pairs, has("+fma")};
   return {128, 16, ByteProducts::Pairs, has("+fma")};

@@ -1,5 +1,6 @@
 // Links a model with lld, in process. lld keeps global state: one link at a time.
 #include "Linker.h"
+#include "onnxc/Dialect/Rt/IR/Rt.h"
 #include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 
@@ -57,14 +58,22 @@ SmallVector<std::string> findLibraries(const llvm::Triple &target, ArrayRef<cons
 std::vector<std::string> systemLibraries(const TargetSpec &target, bool foreignCode) {
   SmallVector<const char *> names;
   if (foreignCode)
-    names = {"libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"};
+    names = {"libstdc++.so.6", "libgcc_s.so.1"};
   names.append({"libm.so.6", "libc.so.6"});
+  llvm::Triple triple(target.triple);
+  // What thread-local variables need.
+  if (triple.getArch() == llvm::Triple::x86_64)
+    names.push_back("ld-linux-x86-64.so.2");
+  else if (foreignCode)
+    names.push_back("ld-linux-aarch64.so.1");
   std::vector<std::string> args = {"--as-needed"};
-  llvm::append_range(args, findLibraries(llvm::Triple(target.triple), names));
+  llvm::append_range(args, findLibraries(triple, names));
   return args;
 }
 
 namespace {
+/// Built only where the image libraries are: the kernel ImageDecoder with its decoders.
+constexpr const char *kImageArchive = "libonnxc_images.a";
 
 LogicalResult writeFile(Location loc, StringRef path, StringRef data) {
   std::error_code error;
@@ -99,6 +108,23 @@ std::string runLinker(ArrayRef<std::string> args) {
     return "";
   StringRef why = StringRef(err).trim();
   return why.empty() ? "the linker failed" : why.str();
+}
+
+LogicalResult checkKernelArchives(ModuleOp module, const TargetSpec &target) {
+  llvm::Triple triple(target.triple);
+  std::string images = archiveFolder(triple) + "/" + kImageArchive;
+  if (llvm::sys::fs::exists(images))
+    return success();
+  LogicalResult result = success();
+  module.walk([&](rt::KernelOp op) {
+    if (op.getName() == "ImageDecoder")
+      result = emitError(op.getLoc())
+               << "decoding images is not built into this onnxc for " << triple.getArchName()
+               << ": " << images << " is missing. Install the image libraries of that architecture (on Debian "
+               << "libjpeg62-turbo-dev, libpng-dev, libwebp-dev, libtiff-dev and libopenjp2-7-dev), "
+               << "configure again and build";
+  });
+  return result;
 }
 
 LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp module,
@@ -141,9 +167,12 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
       return failure();
     args.push_back("--version-script=" + version);
     std::string archives = archiveFolder(triple);
-    for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a"}) {
+    for (const char *name : {"libonnxc_model.a", "libonnxc_kernels.a", kImageArchive}) {
       std::string path = archives + "/" + name;
-      if (!llvm::sys::fs::exists(path))
+      bool isThere = llvm::sys::fs::exists(path);
+      if (!isThere && name == kImageArchive)
+        continue; // not used, says checkKernelArchives
+      if (!isThere)
         return emitError(loc) << "the model runtime for " << target.triple
                               << " is not installed: " << path << " is missing";
       args.push_back(path);

@@ -1,8 +1,10 @@
-// RUN: onnxc %s --target=x86_64-linux-gnu --march=sapphirerapids --compile-to=asm -o - | FileCheck %s --check-prefix=BF16
+// RUN: onnxc %s --target=x86_64-linux-gnu --march=sapphirerapids --compile-to=asm -o - | FileCheck %s --check-prefix=TILES
+// RUN: onnxc %s --target=x86_64-linux-gnu --march=cooperlake --compile-to=asm -o - | FileCheck %s --check-prefix=BF16
 // RUN: onnxc %s --target=x86_64-linux-gnu --march=icelake-server --compile-to=asm -o - | FileCheck %s --check-prefixes=PLAIN,AVX512
 // RUN: onnxc %s --target=x86_64-linux-gnu --march=x86-64-v3 --compile-to=asm -o - | FileCheck %s --check-prefixes=PLAIN,AVX2
 
 // Sums of two products where the processor has them; else each bfloat16 is widened by a shift.
+// TILES: tdpbf16ps
 // BF16: vdpbf16ps {{.*}}%zmm
 // PLAIN-NOT: vdpbf16ps
 // AVX512: vpslld $16, {{.*}}%zmm

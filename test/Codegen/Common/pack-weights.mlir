@@ -36,6 +36,21 @@ func.func @turned(%x: tensor<4x2xf32>, %init: tensor<4x3xf32>) -> tensor<4x3xf32
 
 // -----
 
+// A weight below the normal numbers, which would slow the product down, becomes zero; alone such weights stay.
+// CHECK-LABEL: @subnormal
+// CHECK: arith.constant dense_resource<packed> : tensor<2x2xf32>
+// CHECK: arith.constant dense<{{.*}}e-41
+// CHECK: packed: "0x400000000000803F000000400000000000004040"
+func.func @subnormal(%x: tensor<4x2xf32>, %init: tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) {
+  %w = arith.constant dense<[[1.0, 2.0], [1.0e-40, 3.0]]> : tensor<2x2xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %tiny = arith.constant dense<[[1.0e-40, 2.0e-40], [1.0e-40, 3.0e-40]]> : tensor<2x2xf32>
+  %z = linalg.matmul ins(%x, %tiny : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y, %z : tensor<4x2xf32>, tensor<4x2xf32>
+}
+
+// -----
+
 // Few columns and much depth: sums run along the depth, for which both operands are contiguous.
 // CHECK-LABEL: @fewColumns
 // CHECK: arith.constant dense_resource<packed{{.*}}> : tensor<2x16xf32>

@@ -74,6 +74,24 @@ func.func @panels(%a: tensor<?x768xf32>, %b: tensor<12x768x64xf32>, %m: index) -
   return %p : tensor<?x12x64xf32>
 }
 
+// Weights that stay in the cache: fewer rows a tile, so that two threads share some hundred rows evenly.
+// CHECK-LABEL: @cachedPanels
+// CHECK: tile_sizes = [84, 3, 0, 0]>
+func.func @cachedPanels(%a: tensor<?x480xf32>, %b: tensor<10x480x48xf32>, %m: index) -> tensor<?x10x48xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty(%m) : tensor<?x10x48xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<?x10x48xf32>) -> tensor<?x10x48xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k, j) -> (m, k)>, affine_map<(m, n, k, j) -> (n, k, j)>, affine_map<(m, n, k, j) -> (m, n, j)>],
+      iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : tensor<?x480xf32>, tensor<10x480x48xf32>) outs(%f : tensor<?x10x48xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %q = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<?x10x48xf32>
+  return %p : tensor<?x10x48xf32>
+}
+
 // A transposed copy: tiles that have a part of the rows of both sides.
 // CHECK-LABEL: @transposed
 // CHECK: tile_sizes = [64, 256]>

@@ -33,3 +33,35 @@ func.func @extras(%x: tensor<1x4x4x16xf32>, %w: tensor<4096xf32>, %b: tensor<16x
   } -> tensor<1x4x4x16xf32>
   return %r : tensor<1x4x4x16xf32>
 }
+
+// -----
+
+func.func @shapes(%m: memref<32xi8>) {
+  // expected-error @+1 {{needs 64 bytes of shapes}}
+  cg.tile_configure %m : memref<32xi8>
+  return
+}
+
+// -----
+
+func.func @number() {
+  // expected-error @+1 {{failed to satisfy constraint}}
+  cg.tile_zero 8
+  return
+}
+
+// -----
+
+func.func @indices(%m: memref<32x64xi8>, %i: index) {
+  // expected-error @+1 {{needs an index for each dimension}}
+  cg.tile_load 0, %m[%i] stride 64 : memref<32x64xi8>
+  return
+}
+
+// -----
+
+func.func @layout(%m: memref<32x64xi8, strided<[1, 32]>>, %i: index) {
+  // expected-error @+1 {{contiguous along its last dimension}}
+  cg.tile_store 0, %m[%i, %i] stride 64 : memref<32x64xi8, strided<[1, 32]>>
+  return
+}

@@ -29,6 +29,8 @@ struct VectorTarget {
   ByteProducts byteProducts = ByteProducts::Portable;
   bool fusedMultiplyAdd = true; ///< has an instruction for x * y + z
   bool bfloatDots = false; ///< x86: sums of two products of bfloat16 (vdpbf16ps)
+  bool byteTiles = false;  ///< x86: products of tiles of bytes (AMX's tdpbusd)
+  bool bfloatTiles = false; ///< x86: of bfloat16 (AMX's tdpbf16ps)
 };
 
 /// A matrix product whose right side lies in panels [panel][depth][column].

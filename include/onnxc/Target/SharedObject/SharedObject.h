@@ -32,6 +32,9 @@ mlir::LogicalResult emitDescriptor(mlir::ModuleOp module, llvm::StringRef metada
 mlir::LogicalResult writeWeights(mlir::ModuleOp module, const TargetSpec &target,
                                  llvm::StringRef path);
 
+/// Refuses, at the operations, calls of kernels whose archive was not built for the target.
+mlir::LogicalResult checkKernelArchives(mlir::ModuleOp module, const TargetSpec &target);
+
 enum class LinkKind {
   SharedObject, ///< a model.so, with the model runtime
   Object,       ///< one relocatable object: code, descriptor and weights

@@ -63,5 +63,25 @@ LogicalResult WinogradConvOp::verify() {
   return success();
 }
 
+LogicalResult TileConfigureOp::verify() {
+  if (getShapes().getType().getShape()[0] != 64)
+    return emitOpError("needs 64 bytes of shapes");
+  return success();
+}
+
+static LogicalResult verifyTileMemory(Operation *op, Value memory, ValueRange indices) {
+  auto type = cast<MemRefType>(memory.getType());
+  if (type.getRank() != static_cast<int64_t>(indices.size()))
+    return op->emitOpError("needs an index for each dimension");
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)) || strides.empty() || strides.back() != 1)
+    return op->emitOpError("needs memory that is contiguous along its last dimension");
+  return success();
+}
+
+LogicalResult TileLoadOp::verify() { return verifyTileMemory(*this, getMemory(), getIndices()); }
+LogicalResult TileStoreOp::verify() { return verifyTileMemory(*this, getMemory(), getIndices()); }
+
 #define GET_OP_CLASSES
 #include "onnxc/Dialect/Cg/IR/CgOps.cpp.inc"

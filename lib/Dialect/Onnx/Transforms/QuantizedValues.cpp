@@ -78,6 +78,15 @@ Value zeroPoint(PatternRewriter &b, Location loc, const Parameters &p) {
   return createConstant(b, loc, HostTensor::zeros(p.element, type.getShape()));
 }
 
+void append(SmallVectorImpl<Value> &operands, PatternRewriter &b, Location loc, const Parameters &p) {
+  operands.append({p.scale, zeroPoint(b, loc, p)});
+}
+
+void append(SmallVectorImpl<Value> &operands, PatternRewriter &b, Location loc, const Dequantized &x) {
+  operands.push_back(x.tensor);
+  append(operands, b, loc, x.parameters);
+}
+
 Value integerBias(Value bias, const Parameters &x, const Parameters &w) {
   auto d = dequantized(bias);
   auto integer = d ? dyn_cast<IntegerType>(d->parameters.element) : IntegerType();

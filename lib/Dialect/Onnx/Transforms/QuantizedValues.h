@@ -46,6 +46,13 @@ std::optional<Dequantized> weights(mlir::Value value, int64_t axis);
 /// The zero point as an operand that must be there.
 mlir::Value zeroPoint(mlir::PatternRewriter &b, mlir::Location loc, const Parameters &p);
 
+/// Appends scale and zero point, as the operands of QLinear operators come.
+void append(llvm::SmallVectorImpl<mlir::Value> &operands, mlir::PatternRewriter &b, mlir::Location loc,
+            const Parameters &p);
+/// Appends tensor, scale and zero point.
+void append(llvm::SmallVectorImpl<mlir::Value> &operands, mlir::PatternRewriter &b, mlir::Location loc,
+            const Dequantized &x);
+
 /// The integers of a bias whose scale is the product's own; null if it is another one.
 mlir::Value integerBias(mlir::Value bias, const Parameters &x, const Parameters &w);
 

@@ -28,9 +28,11 @@ struct ConvPattern : OpRewritePattern<QuantizeLinearOp> {
     if (!isNone(bias) && !(bias = integerBias(bias, x->parameters, w->parameters)))
       return failure();
     Location loc = conv.getLoc();
-    SmallVector<Value> operands{x->tensor,  x->parameters.scale, zeroPoint(b, loc, x->parameters),
-                                w->tensor,  w->parameters.scale, zeroPoint(b, loc, w->parameters),
-                                y->scale,   zeroPoint(b, loc, *y), bias};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *x);
+    append(operands, b, loc, *w);
+    append(operands, b, loc, *y);
+    operands.push_back(bias);
     b.replaceOp(op, QLinearConvOp::create(b, loc, TypeRange{op.getResult().getType()}, operands,
                                           conv->getAttrs()));
     return success();
@@ -52,10 +54,10 @@ struct MatMulPattern : OpRewritePattern<QuantizeLinearOp> {
     if (!lhs || !rhs || !rhsType || (!rhs->parameters.single() && rhsType.getRank() != 2))
       return failure();
     Location loc = product.getLoc();
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        y->scale,    zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    append(operands, b, loc, *y);
     b.replaceOp(op, QLinearMatMulOp::create(b, loc, TypeRange{op.getResult().getType()}, operands));
     return success();
   }
@@ -80,10 +82,11 @@ struct GemmPattern : OpRewritePattern<QuantizeLinearOp> {
                           !(bias = integerBias(bias, lhs->parameters, rhs->parameters))))
       return failure();
     Location loc = gemm.getLoc();
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        bias,        y->scale,              zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    operands.push_back(bias);
+    append(operands, b, loc, *y);
     b.replaceOp(op, createMicrosoft(b, loc, "QGemm", op.getResult().getType(), operands,
                                     {b.getNamedAttr("transA", b.getI64IntegerAttr(gemm.getTransA())),
                                      b.getNamedAttr("transB", b.getI64IntegerAttr(gemm.getTransB()))}));
@@ -101,8 +104,9 @@ struct GlobalAveragePoolPattern : OpRewritePattern<QuantizeLinearOp> {
     if (!x || x->parameters.element != y->element)
       return failure();
     Location loc = pool.getLoc();
-    SmallVector<Value> operands{x->tensor, x->parameters.scale, zeroPoint(b, loc, x->parameters),
-                                y->scale, zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *x);
+    append(operands, b, loc, *y);
     b.replaceOp(op, createMicrosoft(b, loc, "QLinearGlobalAveragePool", op.getResult().getType(),
                                     operands, {}));
     return success();
@@ -122,15 +126,24 @@ template <typename Op> struct BinaryPattern : OpRewritePattern<QuantizeLinearOp>
         rhs->parameters.element != y->element)
       return failure();
     Location loc = both.getLoc();
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        y->scale,    zeroPoint(b, loc, *y)};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    append(operands, b, loc, *y);
     b.replaceOp(op, createMicrosoft(b, loc, std::is_same_v<Op, AddOp> ? "QLinearAdd" : "QLinearMul",
                                     op.getResult().getType(), operands, {}));
     return success();
   }
 };
+
+/// Copies elements of its first operand, and no others, to its results.
+bool isMove(Operation *op) {
+  if (auto resize = dyn_cast_or_null<ResizeOp>(op))
+    return resize.getMode() == "nearest" &&
+           resize.getCoordinateTransformationMode() != "tf_crop_and_resize";
+  return isa_and_nonnull<ReshapeOp, FlattenOp, TransposeOp, SqueezeOp, UnsqueezeOp, SliceOp, GatherOp,
+                         ExpandOp, TileOp, DepthToSpaceOp, SpaceToDepthOp, MaxPoolOp, SplitOp>(op);
+}
 
 /// What only moves or selects elements works on the integers as well.
 struct MovePattern : OpRewritePattern<QuantizeLinearOp> {
@@ -138,22 +151,53 @@ struct MovePattern : OpRewritePattern<QuantizeLinearOp> {
   LogicalResult matchAndRewrite(QuantizeLinearOp op, PatternRewriter &b) const override {
     Operation *move = op.getX().getDefiningOp();
     auto y = quantized(op);
-    if (!y || !isa_and_nonnull<ReshapeOp, FlattenOp, TransposeOp, SqueezeOp, UnsqueezeOp, SliceOp,
-                               GatherOp, ExpandOp, TileOp, DepthToSpaceOp, SpaceToDepthOp, MaxPoolOp>(
-                  move) ||
-        !move->getResult(0).hasOneUse())
+    if (!y || !isMove(move) || !op.getX().hasOneUse())
       return failure();
-    // Indices of maxima stay with the floats.
-    if (llvm::any_of(move->getResults().drop_front(),
-                     [](Value v) { return !isa<NoneType>(v.getType()); }))
+    // Indices of maxima stay with the floats. Each part of a Split has its own copy, until equal ones become one.
+    if (!isa<SplitOp>(move) && llvm::any_of(move->getResults().drop_front(), [](Value v) {
+          return !isa<NoneType>(v.getType());
+        }))
       return failure();
     auto x = activation(move->getOperand(0));
     if (!x || !(x->parameters == *y))
       return failure();
     Operation *moved = b.clone(*move);
     moved->setOperand(0, x->tensor);
-    moved->getResult(0).setType(op.getResult().getType());
-    b.replaceOp(op, moved->getResult(0));
+    for (Value result : moved->getResults())
+      if (!isa<NoneType>(result.getType()))
+        result.setType(withElement(result.getType(), y->element));
+    b.replaceOp(op, moved->getResult(cast<OpResult>(op.getX()).getResultNumber()));
+    return success();
+  }
+};
+
+/// QuantizeLinear of a Concat: each part is quantized, which those that have the same scale are already.
+struct ConcatPattern : OpRewritePattern<QuantizeLinearOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeLinearOp op, PatternRewriter &b) const override {
+    auto concat = op.getX().getDefiningOp<ConcatOp>();
+    auto y = quantized(op);
+    if (!concat || !concat->hasOneUse() || !y)
+      return failure();
+    SmallVector<Dequantized> parts;
+    for (Value operand : concat->getOperands()) {
+      auto x = activation(operand);
+      if (!x)
+        return failure();
+      parts.push_back(*x);
+    }
+    SmallVector<Value> operands;
+    for (auto [part, value] : llvm::zip(parts, concat->getOperands())) {
+      operands.push_back(part.tensor);
+      if (part.parameters == *y)
+        continue;
+      auto again = cast<QuantizeLinearOp>(b.clone(*op));
+      again.getXMutable().assign(value);
+      again.getResult().setType(cast<TensorType>(withElement(value.getType(), y->element)));
+      operands.back() = again.getResult();
+    }
+    b.replaceOp(op, ConcatOp::create(b, concat.getLoc(), TypeRange{op.getResult().getType()}, operands,
+                                     concat->getAttrs()));
     return success();
   }
 };
@@ -218,7 +262,8 @@ struct OnnxRecognizeQuantized : impl::OnnxRecognizeQuantizedBase<OnnxRecognizeQu
     // Those whose sums are scaled in floats come after what is all in integers.
     RewritePatternSet patterns(&getContext()), scaled(&getContext()), floats(&getContext());
     patterns.add<ConvPattern, MatMulPattern, GemmPattern, GlobalAveragePoolPattern,
-                 BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern, ClampPattern>(
+                 BinaryPattern<AddOp>, BinaryPattern<MulOp>, MovePattern, ConcatPattern,
+                 ClampPattern>(
         &getContext());
     populateScaledProductPatterns(scaled, floats);
     for (RewritePatternSet *set : {&patterns, &scaled, &floats})

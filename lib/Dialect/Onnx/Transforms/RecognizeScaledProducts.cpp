@@ -174,10 +174,10 @@ struct FloatGemmPattern : OpRewritePattern<GemmOp> {
     Location loc = op.getLoc();
     Type type = op.getResult().getType();
     Value none = NoneOp::create(b, loc, b.getNoneType());
-    SmallVector<Value> operands{
-        lhs->tensor, lhs->parameters.scale, zeroPoint(b, loc, lhs->parameters),
-        rhs->tensor, rhs->parameters.scale, zeroPoint(b, loc, rhs->parameters),
-        none,        none,                  none};
+    SmallVector<Value> operands;
+    append(operands, b, loc, *lhs);
+    append(operands, b, loc, *rhs);
+    operands.append({none, none, none});
     Value y = createMicrosoft(b, loc, "QGemm", type, operands,
                               {b.getNamedAttr("alpha", op.getAlphaAttr()),
                                b.getNamedAttr("transA", b.getI64IntegerAttr(op.getTransA())),

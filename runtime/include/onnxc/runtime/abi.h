@@ -22,6 +22,8 @@ extern "C" {
 
 #define ONNXC_ABI_VERSION 1
 #define ONNXC_MAX_RANK 32
+/* Estimated time of a parallel region below which its fork and join cost more than a second thread gives. */
+#define ONNXC_SERIAL_BELOW_NS 8000.0
 
 typedef enum onnxc_status {
   ONNXC_OK = 0,

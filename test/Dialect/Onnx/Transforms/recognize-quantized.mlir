@@ -117,3 +117,33 @@ func.func @scaled(%x: tensor<1x3x8x8xui8>) -> (tensor<1x2x6x6xui8>, tensor<1x2x6
   %5 = onnx.Conv(%0, %1, %none) : (tensor<1x3x8x8xf32>, tensor<2x3x3x3xf32>, none) -> tensor<1x2x6x6xf32>
   return %4, %5 : tensor<1x2x6x6xui8>, tensor<1x2x6x6xf32>
 }
+
+// -----
+
+// The part with the same scale stays as it is, the other is quantized again; both outputs of one Split are of integers.
+// CHECK-LABEL: @concat
+// CHECK: %[[D:.*]] = onnx.DequantizeLinear(%arg1
+// CHECK: %[[Q:.*]] = onnx.QuantizeLinear(%[[D]]
+// CHECK: %[[C:.*]] = onnx.Concat(%arg0, %[[Q]]) {{.*}}tensor<1x6x2x2xui8>
+// CHECK: %[[R:.*]] = onnx.Resize(%[[C]], {{.*}}tensor<1x6x4x4xui8>
+// CHECK: onnx.Split(%[[R]]{{.*}}tensor<1x3x4x4xui8>, tensor<1x3x4x4xui8>
+// CHECK: onnx.Split(%[[R]]{{.*}}tensor<1x3x4x4xui8>, tensor<1x3x4x4xui8>
+func.func @concat(%a: tensor<1x2x2x2xui8>, %b: tensor<1x4x2x2xui8>) -> (tensor<1x3x4x4xui8>, tensor<1x3x4x4xui8>) {
+  %none = onnx.None
+  %s = onnx.Constant dense<0.5> : tensor<f32>
+  %t = onnx.Constant dense<0.25> : tensor<f32>
+  %z = onnx.Constant dense<3> : tensor<ui8>
+  %scales = onnx.Constant dense<[1.0, 1.0, 2.0, 2.0]> : tensor<4xf32>
+  %0 = onnx.DequantizeLinear(%a, %s, %z) : (tensor<1x2x2x2xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x2x2xf32>
+  %1 = onnx.DequantizeLinear(%b, %t, %z) : (tensor<1x4x2x2xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x4x2x2xf32>
+  %2 = onnx.Concat(%0, %1) {axis = 1 : i64} : (tensor<1x2x2x2xf32>, tensor<1x4x2x2xf32>) -> tensor<1x6x2x2xf32>
+  %3 = onnx.QuantizeLinear(%2, %s, %z) : (tensor<1x6x2x2xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x6x2x2xui8>
+  %4 = onnx.DequantizeLinear(%3, %s, %z) : (tensor<1x6x2x2xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x6x2x2xf32>
+  %5 = onnx.Resize(%4, %none, %scales, %none) {mode = "nearest"} : (tensor<1x6x2x2xf32>, none, tensor<4xf32>, none) -> tensor<1x6x4x4xf32>
+  %6 = onnx.QuantizeLinear(%5, %s, %z) : (tensor<1x6x4x4xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x6x4x4xui8>
+  %7 = onnx.DequantizeLinear(%6, %s, %z) : (tensor<1x6x4x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x6x4x4xf32>
+  %8, %9 = onnx.Split(%7, %none) {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<1x6x4x4xf32>, none) -> (tensor<1x3x4x4xf32>, tensor<1x3x4x4xf32>)
+  %10 = onnx.QuantizeLinear(%8, %s, %z) : (tensor<1x3x4x4xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x3x4x4xui8>
+  %11 = onnx.QuantizeLinear(%9, %s, %z) : (tensor<1x3x4x4xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x3x4x4xui8>
+  return %10, %11 : tensor<1x3x4x4xui8>, tensor<1x3x4x4xui8>
+}

@@ -12,6 +12,15 @@
 
 #include "onnxc/Dialect/Cg/IR/CgDialect.h.inc"
 
+namespace onnxc::cg {
+
+/// The tile registers, as what operations read and write.
+struct TileRegisters : mlir::SideEffects::Resource::Base<TileRegisters> {
+  llvm::StringRef getName() final { return "TileRegisters"; }
+};
+
+} // namespace onnxc::cg
+
 #define GET_ATTRDEF_CLASSES
 #include "onnxc/Dialect/Cg/IR/CgAttrs.h.inc"
 

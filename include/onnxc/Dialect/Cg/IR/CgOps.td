@@ -62,4 +62,56 @@ def Cg_YieldOp : Cg_Op<"yield", [Pure, Terminator, HasParent<"WinogradConvOp">]>
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
+// Tile registers of x86 (AMX): 16 rows of 64 bytes each. The registers are numbered by whoever writes the loops, so
+// that accumulators stay where they are while a sum is taken, and their shapes are set outside of the loops.
+
+def Cg_TileRegisters : Resource<"::onnxc::cg::TileRegisters">;
+def Cg_TileNumber : ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<7>]>;
+
+class Cg_TileMemoryOp<string mnemonic, list<MemoryEffect> onMemory, list<MemoryEffect> onTiles>
+    : Cg_Op<mnemonic, [MemoryEffects<onTiles>]> {
+  let arguments = (ins Cg_TileNumber:$tile, Arg<AnyMemRef, "", onMemory>:$memory, Variadic<Index>:$indices,
+                       I64Attr:$stride);
+  let assemblyFormat = "$tile `,` $memory `[` $indices `]` `stride` $stride attr-dict `:` type($memory)";
+  let hasVerifier = 1;
+}
+
+def Cg_TileConfigureOp : Cg_Op<"tile_configure", [MemoryEffects<[MemWrite<Cg_TileRegisters>]>]> {
+  let summary = "Sets the shapes of all tiles, which become zero (ldtilecfg)";
+  let description = "`shapes` is as the instruction takes it: 64 bytes, of palette 1.";
+  let arguments = (ins Arg<MemRefRankOf<[I8], [1]>, "", [MemRead]>:$shapes);
+  let assemblyFormat = "$shapes attr-dict `:` type($shapes)";
+  let hasVerifier = 1;
+}
+
+def Cg_TileReleaseOp : Cg_Op<"tile_release", [MemoryEffects<[MemWrite<Cg_TileRegisters>]>]> {
+  let summary = "Leaves the tiles without shapes, so that the system has nothing of them to save";
+  let assemblyFormat = "attr-dict";
+}
+
+def Cg_TileZeroOp : Cg_Op<"tile_zero", [MemoryEffects<[MemWrite<Cg_TileRegisters>]>]> {
+  let summary = "Makes a tile zero";
+  let arguments = (ins Cg_TileNumber:$tile);
+  let assemblyFormat = "$tile attr-dict";
+}
+
+def Cg_TileLoadOp : Cg_TileMemoryOp<"tile_load", [MemRead], [MemWrite<Cg_TileRegisters>]> {
+  let summary = "Loads a tile whose rows are `stride` bytes apart";
+}
+
+def Cg_TileStoreOp : Cg_TileMemoryOp<"tile_store", [MemWrite], [MemRead<Cg_TileRegisters>]> {
+  let summary = "Stores a tile as rows that are `stride` bytes apart";
+}
+
+def Cg_TileMultiplyOp
+    : Cg_Op<"tile_multiply", [MemoryEffects<[MemRead<Cg_TileRegisters>, MemWrite<Cg_TileRegisters>]>]> {
+  let summary = "Adds the product of two tiles to a tile";
+  let description = [{
+    A word of `left` is four unsigned bytes of a row's sum, one of `right` four signed bytes of a column's sum;
+    with `bfloat` both are two bfloat16. `sum` holds i32 or f32.
+  }];
+  let arguments = (ins Cg_TileNumber:$sum, Cg_TileNumber:$left, Cg_TileNumber:$right, UnitAttr:$bfloat);
+  let assemblyFormat = "$sum `,` $left `,` $right (`bfloat` $bfloat^)? attr-dict";
+}
+
 #endif
