@@ -2,6 +2,7 @@
 
 #include "Builder.h"
 #include "Check.h"
+#include "FunctionDefaults.h"
 #include "Functions.h"
 #include "Load.h"
 #include "TypeInference.h"
@@ -135,8 +136,10 @@ OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::
   setModuleAttributes(*module, model, opsets, file);
 
   upgradeModel(model, opsets, schemas);
-  if (model.functions_size())
+  if (model.functions_size()) {
+    giveFunctionDefaults(model);
     ::onnx::inliner::InlineLocalFunctions(model);
+  }
   checkRefused(model.graph(), opsets, schemas);
   inferTypes(model, newestOpsets(), schemas);
   checkCustomNodes(model.graph(), opsets, schemas);

@@ -180,40 +180,74 @@ void groupNormalization21(NodeUpgrade &u) {
 }
 
 // Scan-8 runs a scan for each element of a batch: a Scan over the batch whose
-// body is the scan over the sequence.
+// body is the scan over the sequence, or over the part of it that the element's
+// length says. What is past that part in the outputs is zero.
 void scan9(NodeUpgrade &u) {
-  if (hasInput(u.node, 0))
-    fail("Scan of opset 8 with sequence_lens is not supported");
   auto body = takeAttribute(u.node, "body");
   auto scanInputs = takeAttribute(u.node, "num_scan_inputs");
   auto directions = takeAttribute(u.node, "directions");
   if (!body || !scanInputs)
     fail("attribute 'body' or 'num_scan_inputs' is missing");
+  int states = u.node.input_size() - 1 - int(scanInputs->i());
+  if (scanInputs->i() < 1 || states < 0 || states > u.node.output_size())
+    fail("num_scan_inputs does not fit the number of inputs and outputs");
 
   GraphProto batch;
   batch.set_name(body->g().name() + "_batch");
-  NodeProto inner;
-  inner.set_name(u.node.name());
-  inner.set_op_type("Scan");
-  std::vector<std::string> inputs;
-  for (int i = 1; i < u.node.input_size(); ++i) {
-    inputs.push_back(u.node.input(i));
+  auto add = [&](const char *op, const std::vector<std::string> &inputs, const std::vector<AttributeProto> &attrs,
+                 int outputs = 1) -> NodeProto & {
+    NodeProto &made = *batch.add_node();
+    made.set_name(u.node.name());
+    made.set_op_type(op);
+    made.mutable_input()->Assign(inputs.begin(), inputs.end());
+    made.mutable_attribute()->Assign(attrs.begin(), attrs.end());
+    for (int i = 0; i < outputs; ++i)
+      made.add_output(u.freshName());
+    return made;
+  };
+  std::vector<std::string> inputs; // of the scan over the batch
+  auto addInput = [&](const std::string &name) {
+    inputs.push_back(name);
     std::string element = u.freshName();
     batch.add_input()->set_name(element);
-    inner.add_input(element);
+    return element;
+  };
+
+  // The sizes of the two parts of a sequence. Split refuses what does not fit.
+  std::string zero, parts, rest;
+  bool hasLengths = hasInput(u.node, 0);
+  if (hasLengths) {
+    std::string length = addInput(u.node.input(0));
+    zero = add("Constant", {}, {makeAttribute("value_ints", std::vector<int64_t>{0})}).output(0);
+    length = add("Unsqueeze", {length, zero}, {}).output(0);
+    std::string whole = u.node.input(states + 1);
+    whole = add("Shape", {whole}, {makeAttribute("start", int64_t(1)), makeAttribute("end", int64_t(2))}).output(0);
+    rest = add("Sub", {whole, length}, {}).output(0);
+    parts = add("Concat", {length, rest}, {makeAttribute("axis", int64_t(0))}).output(0);
   }
-  for (int i = 0; i < u.node.output_size(); ++i) {
-    std::string element = u.freshName();
-    inner.add_output(element);
-    batch.add_output()->set_name(element);
+  NodeProto scan;
+  scan.set_name(u.node.name());
+  scan.set_op_type("Scan");
+  for (int i = 1; i < u.node.input_size(); ++i) {
+    std::string element = addInput(u.node.input(i));
+    bool isCut = hasLengths && i > states;
+    scan.add_input(isCut ? add("Split", {element, parts}, {makeAttribute("axis", int64_t(0))}, 2).output(0) : element);
   }
-  *inner.add_attribute() = *body;
-  *inner.add_attribute() = *scanInputs;
+  for (int i = 0; i < u.node.output_size(); ++i)
+    scan.add_output(u.freshName());
+  *scan.add_attribute() = *body;
+  *scan.add_attribute() = *scanInputs;
   if (directions) {
     directions->set_name("scan_input_directions");
-    *inner.add_attribute() = *directions;
+    *scan.add_attribute() = *directions;
   }
-  *batch.add_node() = inner;
+  *batch.add_node() = scan;
+  std::string pads = hasLengths ? add("Concat", {zero, rest}, {makeAttribute("axis", int64_t(0))}).output(0) : "";
+  for (int i = 0; i < scan.output_size(); ++i) {
+    bool isPadded = hasLengths && i >= states;
+    batch.add_output()->set_name(isPadded ? add("Pad", {scan.output(i), pads, "", zero}, {}).output(0)
+                                          : scan.output(i));
+  }
 
   u.setInputs(inputs);
   AttributeProto graph;

@@ -1,7 +1,7 @@
 // GridSample for any number of spatial dimensions, and AffineGrid.
 #include <math.h>
 
-#include "common.h"
+#include "cpu.h"
 
 using namespace onnxc_k;
 
@@ -46,91 +46,158 @@ int64_t pixelOf(const Sampler &s, int32_t d, int64_t i) {
   return -1;
 }
 
-// What one output position reads in one dimension: up to four pixels (as offsets) and weights.
-struct Taps {
-  int count;
-  int64_t offsets[4]; // -1: the zero outside
-  double weights[4];
+// Points that are sampled together. What they read is `taps` pixels each (of all dimensions multiplied out), tap after
+// tap: places in the image (-1: the zero outside) and weights.
+constexpr int64_t kPointsOfBlock = 64, kPlacesOfBlock = 8192;
+
+struct Block {
+  int64_t points, taps;
+  int64_t *places;
+  double *weights;
+  float *singles; // the weights for images of floats
+  bool inside;    // no tap is the zero outside
 };
 
-Taps tapsOf(const Sampler &s, int32_t d, double normalized) {
+int tapsOfMode(Mode mode) { return mode == Mode::Nearest ? 1 : mode == Mode::Linear ? 2 : 4; }
+
+// The pixels of one dimension and their weights, for coordinates that are `step` apart.
+template <Mode mode>
+__attribute__((always_inline)) inline void tapsOf(const Sampler &s, int32_t d, const double *coordinates, int64_t step,
+                                                  int64_t points, int64_t *pixels, double *weights) {
   auto n = static_cast<double>(s.sizes[d]);
-  double x = s.alignCorners ? (normalized + 1) / 2 * (n - 1) : ((normalized + 1) * n - 1) / 2;
-  if (!(fabs(x) < 1e15)) // NaN and infinity lie outside
-    x = x > 0 ? 1e15 : -1e15;
-  if (s.mode == Mode::Nearest)
-    x = nearbyint(x);
   double low = s.alignCorners ? 0 : -0.5, high = s.alignCorners ? n - 1 : n - 0.5;
+  double scale = s.alignCorners ? (n - 1) / 2 : n / 2, shift = s.alignCorners ? 0 : 0.5;
+  double at[kPointsOfBlock];
+  for (int64_t p = 0; p < points; ++p) {
+    double x = (coordinates[p * step] + 1) * scale - shift;
+    x = fabs(x) < 1e15 ? x : x > 0 ? 1e15 : -1e15; // NaN and infinity lie outside
+    at[p] = mode == Mode::Nearest ? rint(x) : x;
+  }
   // Cubic taps reach over the border by themselves.
-  if (s.mode != Mode::Cubic && (x < low || x > high)) {
-    if (s.padding == Padding::Border)
-      x = x < 0 ? 0 : x > n - 1 ? n - 1 : x;
-    else if (s.padding == Padding::Reflection)
-      x = reflect(x, low, high);
+  if (mode != Mode::Cubic && s.padding == Padding::Border)
+    for (int64_t p = 0; p < points; ++p)
+      at[p] = at[p] < 0 ? 0 : at[p] > n - 1 ? n - 1 : at[p];
+  if (mode != Mode::Cubic && s.padding == Padding::Reflection)
+    for (int64_t p = 0; p < points; ++p)
+      if (at[p] < low || at[p] > high)
+        at[p] = reflect(at[p], low, high);
+  for (int64_t p = 0; p < points; ++p) {
+    double base = mode == Mode::Nearest ? rint(at[p]) : floor(at[p]), t = at[p] - base;
+    auto first = static_cast<int64_t>(base);
+    switch (mode) {
+    case Mode::Nearest:
+      weights[p] = 1;
+      break;
+    case Mode::Linear:
+      weights[p] = 1 - t;
+      weights[kPointsOfBlock + p] = t;
+      break;
+    case Mode::Cubic: {
+      --first;
+      constexpr double a = -0.75; // Keys' parameter
+      auto near = [](double u) { return ((a + 2) * u - (a + 3)) * u * u + 1; };
+      auto far = [](double u) { return ((a * u - 5 * a) * u + 8 * a) * u - 4 * a; };
+      weights[p] = far(t + 1);
+      weights[kPointsOfBlock + p] = near(t);
+      weights[2 * kPointsOfBlock + p] = near(1 - t);
+      weights[3 * kPointsOfBlock + p] = far(2 - t);
+      break;
+    }
+    }
+    for (int i = 0; i < tapsOfMode(mode); ++i)
+      pixels[i * kPointsOfBlock + p] = first + i;
   }
-  Taps taps = {};
-  double base = floor(x), t = x - base;
-  auto first = static_cast<int64_t>(base);
-  switch (s.mode) {
-  case Mode::Nearest:
-    taps.count = 1;
-    first = static_cast<int64_t>(nearbyint(x));
-    taps.weights[0] = 1;
-    break;
-  case Mode::Linear:
-    taps.count = 2;
-    taps.weights[0] = 1 - t;
-    taps.weights[1] = t;
-    break;
-  case Mode::Cubic: {
-    taps.count = 4;
-    --first;
-    constexpr double a = -0.75; // Keys' parameter
-    auto near = [](double u) { return ((a + 2) * u - (a + 3)) * u * u + 1; };
-    auto far = [](double u) { return ((a * u - 5 * a) * u + 8 * a) * u - 4 * a; };
-    taps.weights[0] = far(t + 1);
-    taps.weights[1] = near(t);
-    taps.weights[2] = near(1 - t);
-    taps.weights[3] = far(2 - t);
-    break;
-  }
-  }
-  for (int i = 0; i < taps.count; ++i) {
-    int64_t pixel = pixelOf(s, d, first + i);
-    taps.offsets[i] = pixel < 0 ? -1 : pixel * s.strides[d];
-  }
-  return taps;
+  for (int64_t i = 0; i < tapsOfMode(mode) * kPointsOfBlock; i += kPointsOfBlock)
+    if (s.padding == Padding::Zeros)
+      for (int64_t p = i; p < i + points; ++p)
+        pixels[p] = pixels[p] >= 0 && pixels[p] < s.sizes[d] ? pixels[p] : -1;
+    else
+      for (int64_t p = i; p < i + points; ++p)
+        pixels[p] = pixelOf(s, d, pixels[p]);
 }
 
-// The taps of all dimensions multiplied out, zeros left out.
-struct Products {
-  int count;
-  int64_t offsets[1024];
-  double weights[1024];
-};
-
-void multiplyOut(const Taps *taps, int32_t rank, Products &products) {
-  products.count = 1;
-  products.offsets[0] = 0;
-  products.weights[0] = 1;
-  for (int32_t d = 0; d < rank; ++d) {
-    // Backwards, so that what is read is not yet overwritten.
-    int taken = 0, next = products.count * taps[d].count;
-    for (int i = products.count - 1; i >= 0; --i) {
-      int64_t offset = products.offsets[i];
-      double weight = products.weights[i];
-      for (int t = taps[d].count - 1; t >= 0; --t)
-        if (taps[d].offsets[t] >= 0) {
-          --next;
-          ++taken;
-          products.offsets[next] = offset + taps[d].offsets[t];
-          products.weights[next] = weight * taps[d].weights[t];
-        }
-    }
-    memmove(products.offsets, products.offsets + next, static_cast<size_t>(taken) * sizeof(int64_t));
-    memmove(products.weights, products.weights + next, static_cast<size_t>(taken) * sizeof(double));
-    products.count = taken;
+// Fills a block from the coordinates of its first point on. Dimensions are multiplied in from the outermost on.
+__attribute__((always_inline)) inline void fillBlockBody(const Sampler &s, const double *coordinates, Block &block) {
+  int64_t pixels[4 * kPointsOfBlock];
+  double weights[4 * kPointsOfBlock];
+  block.taps = 1;
+  for (int64_t p = 0; p < block.points; ++p) {
+    block.places[p] = 0;
+    block.weights[p] = 1;
   }
+  int count = tapsOfMode(s.mode);
+  for (int32_t d = 0; d < s.rank; ++d, block.taps *= count) {
+    const double *first = coordinates + (s.rank - 1 - d); // the innermost dimension comes first
+    if (s.mode == Mode::Nearest)
+      tapsOf<Mode::Nearest>(s, d, first, s.rank, block.points, pixels, weights);
+    else if (s.mode == Mode::Linear)
+      tapsOf<Mode::Linear>(s, d, first, s.rank, block.points, pixels, weights);
+    else
+      tapsOf<Mode::Cubic>(s, d, first, s.rank, block.points, pixels, weights);
+    // Backwards, so that what is read is not yet overwritten.
+    for (int64_t tap = block.taps - 1; tap >= 0; --tap)
+      for (int t = count - 1; t >= 0; --t) {
+        int64_t *to = block.places + (tap * count + t) * block.points;
+        double *weightTo = block.weights + (tap * count + t) * block.points;
+        const int64_t *from = block.places + tap * block.points, *pixel = pixels + t * kPointsOfBlock;
+        const double *weightFrom = block.weights + tap * block.points, *weight = weights + t * kPointsOfBlock;
+        for (int64_t p = 0; p < block.points; ++p) {
+          to[p] = from[p] < 0 || pixel[p] < 0 ? -1 : from[p] + pixel[p] * s.strides[d];
+          weightTo[p] = weightFrom[p] * weight[p];
+        }
+      }
+  }
+  int64_t least = 0;
+  for (int64_t i = 0; i < block.points * block.taps; ++i) {
+    block.singles[i] = static_cast<float>(block.weights[i]);
+    least = block.places[i] < least ? block.places[i] : least;
+  }
+  block.inside = least == 0;
+}
+ONNXC_VERSIONS(void, fillBlock, (const Sampler &s, const double *coordinates, Block &block), (s, coordinates, block))
+
+// One channel's values at the points of a block.
+template <typename T> void sampleAny(const Block &block, const T *image, T *to) {
+  for (int64_t p = 0; p < block.points; ++p) {
+    double value = 0;
+    for (int64_t tap = 0; tap < block.taps; ++tap) {
+      int64_t place = block.places[tap * block.points + p];
+      value += block.weights[tap * block.points + p] * (place < 0 ? 0.0 : static_cast<double>(image[place]));
+    }
+    to[p] = static_cast<T>(static_cast<Acc<T>>(value));
+  }
+}
+
+// The same for floats, by far the most frequent, without a branch where no tap is outside.
+template <int taps, bool inside>
+__attribute__((always_inline)) inline void sampleTaps(const Block &block, const float *__restrict image,
+                                                      float *__restrict to) {
+  const int64_t *__restrict places = block.places;
+  const float *__restrict weights = block.singles;
+  int64_t n = block.points;
+  for (int64_t p = 0; p < n; ++p) {
+    float value = 0;
+#pragma clang loop unroll(full)
+    for (int tap = 0; tap < taps; ++tap) {
+      int64_t i = tap * n + p, place = places[i];
+      value += weights[i] * (!inside && place < 0 ? 0.0f : image[place]);
+    }
+    to[p] = value;
+  }
+}
+__attribute__((always_inline)) inline void sampleFloatsBody(const Block &block, const float *image, float *to) {
+  if (block.taps == 1)
+    block.inside ? sampleTaps<1, true>(block, image, to) : sampleTaps<1, false>(block, image, to);
+  else
+    block.inside ? sampleTaps<4, true>(block, image, to) : sampleTaps<4, false>(block, image, to);
+}
+ONNXC_VERSIONS(void, sampleFloats, (const Block &block, const float *image, float *to), (block, image, to))
+
+template <typename T> void sample(const Block &block, const T *image, T *to) {
+  if constexpr (__is_same(T, float))
+    if (block.taps == 1 || block.taps == 4)
+      return sampleFloats(block, image, to);
+  sampleAny(block, image, to);
 }
 
 } // namespace
@@ -175,22 +242,25 @@ ONNXC_KERNEL(GridSample) {
   dispatchNumber(ctx, "GridSample", x.elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
     const T *from = dataOf<T>(x);
-    parallelFor(ctx, dims.sizes[0] * points, static_cast<double>(channels) * 20, [=](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        Taps taps[kMaxSpatial];
-        Products products;
-        for (int32_t d = 0; d < s.rank; ++d) // the innermost dimension comes first
-          taps[d] = tapsOf(s, d, coordinates[p * s.rank + s.rank - 1 - d]);
-        multiplyOut(taps, s.rank, products);
-        int64_t batch = p / points;
-        for (int64_t c = 0; c < channels; ++c) {
-          const T *image = from + (batch * channels + c) * imageSize;
-          double value = 0;
-          for (int i = 0; i < products.count; ++i)
-            value += products.weights[i] * static_cast<double>(image[products.offsets[i]]);
-          static_cast<T *>(to)[(batch * channels + c) * points + p % points] = static_cast<T>(static_cast<Acc<T>>(value));
-        }
+    parallelFor(ctx, dims.sizes[0] * points, static_cast<double>(channels) * 2 + 20, [=](int64_t begin, int64_t end) {
+      int64_t taps = 1;
+      for (int32_t d = 0; d < s.rank; ++d)
+        taps *= tapsOfMode(s.mode);
+      int64_t most = kPlacesOfBlock / taps < kPointsOfBlock ? kPlacesOfBlock / taps : kPointsOfBlock;
+      Block block = {0, taps, scratch<int64_t>(ctx, most * taps), scratch<double>(ctx, most * taps),
+                     scratch<float>(ctx, most * taps), false};
+      for (int64_t p = begin; p < end; p += block.points) {
+        int64_t batch = p / points, left = (batch + 1) * points;
+        left = (left < end ? left : end) - p; // to the end of the image
+        block.points = left < most ? left : most;
+        fillBlock(s, coordinates + p * s.rank, block);
+        for (int64_t c = 0; c < channels; ++c)
+          sample(block, from + (batch * channels + c) * imageSize,
+                 static_cast<T *>(to) + (batch * channels + c) * points + p % points);
       }
+      onnxc_free(ctx, block.places);
+      onnxc_free(ctx, block.weights);
+      onnxc_free(ctx, block.singles);
     });
   });
   onnxc_free(ctx, coordinates);

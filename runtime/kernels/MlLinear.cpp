@@ -1,4 +1,5 @@
 // ai.onnx.ml LinearClassifier and LinearRegressor.
+#include "cpu.h"
 #include "mlScores.h"
 
 using namespace onnxc_k;
@@ -6,32 +7,52 @@ using namespace onnxc_k;
 namespace {
 
 struct LinearModel {
-  AttrArray<float> coefficients, intercepts;
-  int64_t columns;
+  const double *coefficients; // scratch
+  AttrArray<float> intercepts;
+  int64_t columns, targets;
 };
 
-// scores[t] = x . coefficients[t] + intercepts[t], with four partial sums.
-void linearScores(const LinearModel &model, const double *x, int64_t targets, double *scores) {
-  for (int64_t t = 0; t < targets; ++t) {
-    const float *coefficients = model.coefficients.data + t * model.columns;
-    double sums[4] = {t < model.intercepts.size ? static_cast<double>(model.intercepts[t]) : 0};
-    int64_t c = 0;
-    for (; c + 4 <= model.columns; c += 4)
-      for (int64_t lane = 0; lane < 4; ++lane)
-        sums[lane] += x[c + lane] * static_cast<double>(coefficients[c + lane]);
-    for (; c < model.columns; ++c)
-      sums[0] += x[c] * static_cast<double>(coefficients[c]);
-    scores[t] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  }
+// Rows that are worked on together: their exponentials fill vectors.
+constexpr int64_t kRowsOfBlock = 64;
+
+// scores[n, t] = x[n] . coefficients[t] + intercepts[t], with four partial sums.
+__attribute__((always_inline)) inline void linearScoresBody(const LinearModel &model, const double *x, int64_t rows,
+                                                            double *scores) {
+  for (int64_t n = 0; n < rows; ++n, x += model.columns)
+    for (int64_t t = 0; t < model.targets; ++t) {
+      const double *coefficients = model.coefficients + t * model.columns;
+      double sums[4] = {t < model.intercepts.size ? static_cast<double>(model.intercepts[t]) : 0};
+      int64_t c = 0;
+      for (; c + 4 <= model.columns; c += 4)
+        for (int64_t lane = 0; lane < 4; ++lane)
+          sums[lane] += x[c + lane] * coefficients[c + lane];
+      for (; c < model.columns; ++c)
+        sums[0] += x[c] * coefficients[c];
+      *scores++ = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+}
+ONNXC_VERSIONS(void, linearScores, (const LinearModel &model, const double *x, int64_t rows, double *scores),
+               (model, x, rows, scores))
+
+// Scratch for a block of rows.
+struct Block {
+  double *x, *scores;
+};
+Block allocateBlock(onnxc_ctx *ctx, const LinearModel &model) {
+  auto *x = scratch<double>(ctx, kRowsOfBlock * (model.columns + model.targets));
+  return {x, x + kRowsOfBlock * model.columns};
 }
 
 LinearModel loadModel(onnxc_ctx *ctx, const onnxc_attrs *attrs, int64_t targets, int64_t columns) {
-  LinearModel model = {attrFloats(attrs, "coefficients"), attrFloats(attrs, "intercepts"), columns};
-  if (model.coefficients.size < targets * columns)
+  AttrArray<float> coefficients = attrFloats(attrs, "coefficients");
+  if (coefficients.size < targets * columns)
     onnxc_fail(ctx, "there are %lld coefficients; %lld targets of %lld columns need more",
-               static_cast<long long>(model.coefficients.size), static_cast<long long>(targets),
+               static_cast<long long>(coefficients.size), static_cast<long long>(targets),
                static_cast<long long>(columns));
-  return model;
+  auto *converted = scratch<double>(ctx, targets * columns);
+  for (int64_t i = 0; i < targets * columns; ++i)
+    converted[i] = static_cast<double>(coefficients[i]);
+  return {converted, attrFloats(attrs, "intercepts"), columns, targets};
 }
 
 } // namespace
@@ -47,16 +68,16 @@ ONNXC_KERNEL(LinearRegressor) {
   dims.push(targets);
   prepareOut(ctx, out[0], dims);
   parallelFor(ctx, rows.count, static_cast<double>(targets * rows.columns), [=](int64_t begin, int64_t end) {
-    auto *row = scratch<double>(ctx, rows.columns + targets);
-    double *scores = row + rows.columns;
-    for (int64_t n = begin; n < end; ++n) {
-      loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
-      linearScores(model, row, targets, scores);
-      applyPostTransform(transform, scores, targets);
-      for (int64_t t = 0; t < targets; ++t)
-        storeScore(out[0], n * targets + t, scores[t]);
+    Block block = allocateBlock(ctx, model);
+    double *scores = block.scores;
+    for (int64_t n = begin; n < end; n += kRowsOfBlock) {
+      int64_t count = end - n < kRowsOfBlock ? end - n : kRowsOfBlock;
+      loadDoubles(ctx, x, n * rows.columns, count * rows.columns, block.x);
+      linearScores(model, block.x, count, scores);
+      applyPostTransform(transform, scores, targets, count);
+      storeScores(out[0], n * targets, scores, count * targets);
     }
-    onnxc_free(ctx, row);
+    onnxc_free(ctx, block.x);
   });
   return 0;
 }
@@ -83,21 +104,30 @@ ONNXC_KERNEL(LinearClassifier) {
   if (wantsScores)
     prepareOut(ctx, out[1], dims);
   parallelFor(ctx, rows.count, static_cast<double>(targets * rows.columns), [=](int64_t begin, int64_t end) {
-    auto *row = scratch<double>(ctx, rows.columns + columns);
-    double *scores = row + rows.columns;
-    for (int64_t n = begin; n < end; ++n) {
-      loadDoubles(ctx, x, n * rows.columns, rows.columns, row);
-      linearScores(model, row, targets, scores);
-      if (wantsLabels)
-        giveLabel(ctx, labels, out[0], n, targets == 1 ? (binary && scores[0] > 0) : argMax(scores, targets));
-      if (binary)
-        expandBinary(transform, SecondClass::Complement, scores);
-      else
-        applyPostTransform(transform, scores, targets);
-      for (int64_t t = 0; wantsScores && t < columns; ++t)
-        storeScore(out[1], n * columns + t, scores[t]);
+    Block block = allocateBlock(ctx, model);
+    double *scores = block.scores;
+    for (int64_t n = begin; n < end; n += kRowsOfBlock) {
+      int64_t count = end - n < kRowsOfBlock ? end - n : kRowsOfBlock;
+      loadDoubles(ctx, x, n * rows.columns, count * rows.columns, block.x);
+      linearScores(model, block.x, count, scores);
+      for (int64_t i = 0; wantsLabels && i < count; ++i) {
+        const double *row = scores + i * targets;
+        giveLabel(ctx, labels, out[0], n + i, targets == 1 ? (binary && row[0] > 0) : argMax(row, targets));
+      }
+      if (!wantsScores)
+        continue;
+      if (!binary) {
+        applyPostTransform(transform, scores, targets, count);
+        storeScores(out[1], n * targets, scores, count * targets);
+        continue;
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        double both[2] = {scores[i]};
+        expandBinary(transform, SecondClass::Complement, both);
+        storeScores(out[1], (n + i) * 2, both, 2);
+      }
     }
-    onnxc_free(ctx, row);
+    onnxc_free(ctx, block.x);
   });
   return 0;
 }

@@ -1,7 +1,9 @@
 // See mlScores.h.
 #include <math.h>
 
+#include "cpu.h"
 #include "mlScores.h"
+#include "vectorExp.h"
 
 using namespace onnxc_k;
 
@@ -37,35 +39,66 @@ static double probit(double p) {
   return p < 0.5 ? -x : x;
 }
 
-void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_t count) {
+__attribute__((always_inline)) inline void expAllBody(double *x, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    x[i] = vectorExp(x[i]);
+}
+ONNXC_VERSIONS(void, expAll, (double *x, int64_t count), (x, count))
+
+static void softmaxRows(double *scores, int64_t count, int64_t rows) {
+  for (int64_t n = 0; n < rows; ++n) {
+    double *row = scores + n * count, max = -INFINITY;
+    for (int64_t i = 0; i < count; ++i)
+      max = row[i] > max ? row[i] : max;
+    for (int64_t i = 0; i < count; ++i)
+      row[i] -= max;
+  }
+  expAll(scores, rows * count);
+  for (int64_t n = 0; n < rows; ++n) {
+    double *row = scores + n * count, sum = 0;
+    for (int64_t i = 0; i < count; ++i)
+      sum += row[i];
+    for (int64_t i = 0; i < count; ++i)
+      row[i] /= sum;
+  }
+}
+
+// SOFTMAX_ZERO leaves out scores that are zero.
+static void softmaxOfNonZeros(double *scores, int64_t count) {
+  double max = -INFINITY, sum = 0;
+  for (int64_t i = 0; i < count; ++i)
+    max = scores[i] > max ? scores[i] : max;
+  for (int64_t i = 0; i < count; ++i) {
+    if (fabs(scores[i]) <= 1e-7)
+      continue;
+    scores[i] = exp(scores[i] - max);
+    sum += scores[i];
+  }
+  for (int64_t i = 0; i < count && sum > 0; ++i)
+    scores[i] /= sum;
+}
+
+void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_t count, int64_t rows) {
   switch (transform) {
   case PostTransform::None:
     return;
   case PostTransform::Logistic:
-    for (int64_t i = 0; i < count; ++i)
-      scores[i] = 1 / (1 + exp(-scores[i]));
+    for (int64_t i = 0; i < rows * count; ++i)
+      scores[i] = -scores[i];
+    expAll(scores, rows * count);
+    for (int64_t i = 0; i < rows * count; ++i)
+      scores[i] = 1 / (1 + scores[i]);
     return;
   case PostTransform::Probit:
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < rows * count; ++i)
       scores[i] = probit(scores[i]);
     return;
   case PostTransform::Softmax:
-  case PostTransform::SoftmaxZero: {
-    // SOFTMAX_ZERO leaves out scores that are zero.
-    bool skipZeros = transform == PostTransform::SoftmaxZero;
-    double max = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < count; ++i)
-      max = scores[i] > max ? scores[i] : max;
-    for (int64_t i = 0; i < count; ++i) {
-      if (skipZeros && fabs(scores[i]) <= 1e-7)
-        continue;
-      scores[i] = exp(scores[i] - max);
-      sum += scores[i];
-    }
-    for (int64_t i = 0; i < count && sum > 0; ++i)
-      scores[i] /= sum;
+    return softmaxRows(scores, count, rows);
+  case PostTransform::SoftmaxZero:
+    for (int64_t n = 0; n < rows; ++n)
+      softmaxOfNonZeros(scores + n * count, count);
     return;
-  }
   }
 }
 

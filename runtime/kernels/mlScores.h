@@ -9,7 +9,8 @@ namespace onnxc_k {
 enum class PostTransform { None, Softmax, Logistic, SoftmaxZero, Probit };
 
 PostTransform postTransformOf(onnxc_ctx *ctx, const onnxc_attrs *attrs);
-void applyPostTransform(PostTransform transform, double *scores, int64_t count);
+// Works on rows of `count` scores each.
+void applyPostTransform(PostTransform transform, double *scores, int64_t count, int64_t rows = 1);
 
 // Both columns of a classifier that has one score for two classes, as ONNX Runtime writes them: a
 // probability's complement, or a margin's negation. scores[0] is the score.
@@ -42,6 +43,11 @@ inline void storeScore(const onnxc_tensor &out, int64_t i, double value) {
     dataOf<double>(out)[i] = value;
   else
     dataOf<float>(out)[i] = static_cast<float>(value);
+}
+
+inline void storeScores(const onnxc_tensor &out, int64_t first, const double *scores, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    storeScore(out, first + i, scores[i]);
 }
 
 inline int64_t argMax(const double *scores, int64_t count) {

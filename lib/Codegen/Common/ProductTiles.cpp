@@ -13,8 +13,8 @@ constexpr int64_t kMaxPanels = 4, kMaxRows = 252, kMinRows = 14;
 constexpr int64_t kUnknownRows = 84, kCachedWeights = 1 << 20;
 /// Rows of a tile that makes its panel itself.
 constexpr int64_t kMaxPackedRows = 640;
-/// Fewer products than this in a tile cost more to hand out than they gain.
-constexpr int64_t kMinTileWork = 1 << 20;
+/// Fewer products than this in a tile cost more to hand out than they gain; fewer rows take as long, waiting for weights.
+constexpr int64_t kMinTileWork = 1 << 20, kWaitingRows = 8;
 
 /// The share of the time that two and four threads are busy, where each takes the next of the tiles as soon as it
 /// is done with one: of each block of rows `count` panels, `each` a tile.
@@ -146,7 +146,7 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   for (unsigned dim = 0; packs && dim < ranges.size(); ++dim)
     if (!map.isFunctionOfDim(dim) && !ShapedType::isDynamic(ranges[dim]))
       rows *= ranges[dim];
-  int64_t work = rows * ranges[depth] * ranges[column];
+  int64_t work = std::max(rows, kWaitingRows) * ranges[depth] * ranges[column];
   while (best < count && work * best < kMinTileWork)
     ++best;
   // Few tiles are shared evenly.

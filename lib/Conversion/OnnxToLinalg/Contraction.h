@@ -63,6 +63,18 @@ mlir::FailureOr<Window> resolveWindow(TensorBuilder &b, const OnnxTypeConverter 
 mlir::Value buildConvolution(TensorBuilder &b, mlir::Value x, mlir::Value w, int64_t group,
                              const Window &window, mlir::Value padValue, ProductTypes types);
 
+/// The same with X [N, spatial..., C], not padded, and the result [N, out..., F].
+mlir::Value buildChannelsLast(TensorBuilder &b, mlir::Value x, mlir::Value w, int64_t group,
+                              const Window &window, mlir::Value padValue, ProductTypes types);
+/// Of one group, by a matrix product for each tap; null where more than `mostKept` of all reads of the taps are not in
+/// a padding of zeros.
+mlir::Value buildByTaps(TensorBuilder &b, mlir::Value x, mlir::Value w, const Window &window,
+                        mlir::Value padValue, ProductTypes types, double mostKept);
+/// Of one group, dilated: every d-th row and column make an image of their own, whose convolution is not dilated, so that
+/// Winograd's method fits. Null where that gains nothing.
+mlir::Value buildByPhases(TensorBuilder &b, mlir::Value x, mlir::Value w, const Window &window,
+                          mlir::Value padValue, ProductTypes types);
+
 /// X padded so that all windows lie inside.
 mlir::Value padForWindow(TensorBuilder &b, mlir::Value x, const Window &window,
                          mlir::Value padValue);

@@ -21,6 +21,10 @@ namespace {
 /// fewer filters than fill a vector, whose sums run along that stream.
 constexpr int64_t kFewChannels = 8, kFewFilters = 8;
 
+/// With up to this part of their reads in the image, taps are cheaper one by one than by Winograd's method, and than
+/// all together.
+constexpr double kFewReads = 0.55, kMostReads = 0.85;
+
 /// {lead..., [from, from + count), trailing...} with the given range as one group.
 SmallVector<ReassociationIndices> groupRange(int64_t from, int64_t count, int64_t rank) {
   SmallVector<ReassociationIndices> groups;
@@ -224,6 +228,24 @@ private:
 
 } // namespace
 
+Value buildChannelsLast(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
+                        Value padValue, ProductTypes types) {
+  if (group == 1) {
+    if (Value y = buildByTaps(b, x, w, window, padValue, types, kFewReads))
+      return y;
+    if (Value y = buildByPhases(b, x, w, window, padValue, types))
+      return y;
+    if (Value y = buildByTaps(b, x, w, window, padValue, types, kMostReads))
+      return y;
+  }
+  Sizes low{b.fixed(0)}, high{b.fixed(0)};
+  low.append(window.low);
+  high.append(window.high);
+  low.push_back(b.fixed(0));
+  high.push_back(b.fixed(0));
+  return ChannelsLast(b, b.pad(x, low, high, padValue), w, group, window, types).build();
+}
+
 Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const Window &window,
                        Value padValue, ProductTypes types) {
   b.requireEqual(b.dim(x, 1), b.mul(b.dim(w, 1), b.fixed(group)));
@@ -234,13 +256,7 @@ Value buildConvolution(TensorBuilder &b, Value x, Value w, int64_t group, const 
     fromLast.push_back(i - 1);
   }
   toLast.push_back(1);
-  Sizes low{b.fixed(0)}, high{b.fixed(0)};
-  low.append(window.low);
-  high.append(window.high);
-  low.push_back(b.fixed(0));
-  high.push_back(b.fixed(0));
-  Value padded = b.pad(b.transposed(x, toLast), low, high, padValue);
-  Value y = ChannelsLast(b, padded, w, group, window, types).build();
+  Value y = buildChannelsLast(b, b.transposed(x, toLast), w, group, window, padValue, types);
   return b.transposed(y, fromLast);
 }
 

@@ -175,6 +175,13 @@ Value incrementUnless(OpBuilder &b, Location loc, Value count, Value condition) 
   return arith::SelectOp::create(b, loc, condition, count, next);
 }
 
+void assertNotOne(OpBuilder &b, Location loc, Value input, int64_t d) {
+  Value size = toIndex(b, loc, getDims(b, loc, input)[d]);
+  Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, size, constIndex(b, loc, 1));
+  runtimeAssert(b, loc, fits,
+                "Squeeze: without axes a size that is 1 in this run would go, which the rest of the model is not made for");
+}
+
 struct SqueezePattern : OnnxPattern<onnx::SqueezeOp> {
   using OnnxPattern::OnnxPattern;
   LogicalResult matchAndRewrite(onnx::SqueezeOp op, OpAdaptor adaptor,
@@ -186,10 +193,16 @@ struct SqueezePattern : OnnxPattern<onnx::SqueezeOp> {
       axes = *constant;
     } else if (auto sizes = staticResult(b, op)) {
       return reshapeOp(types(), op, input, *sizes, b);
-    } else if (onnx::isNone(axesInput) && type.hasStaticShape()) {
+    } else if (onnx::isNone(axesInput)) {
+      // The rank is for sizes of 1 where they are known to be; no other may turn out to be 1.
       for (auto [d, size] : llvm::enumerate(type.getShape()))
         if (size == 1)
           axes.push_back(d);
+      if (type.getRank() - static_cast<int64_t>(axes.size()) != rankOf(op->getResult(0)))
+        return refuse(op, "needs axes: which sizes are 1 is not known");
+      for (int64_t d = 0; d < type.getRank(); ++d)
+        if (type.isDynamicDim(d))
+          assertNotOne(b, op.getLoc(), input, d);
     } else if (!onnx::isNone(axesInput) && !getConstantInts(axesInput)) {
       return atRunTime(op, adaptor, b);
     } else {

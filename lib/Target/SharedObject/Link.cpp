@@ -61,11 +61,8 @@ std::vector<std::string> systemLibraries(const TargetSpec &target, bool foreignC
     names = {"libstdc++.so.6", "libgcc_s.so.1"};
   names.append({"libm.so.6", "libc.so.6"});
   llvm::Triple triple(target.triple);
-  // What thread-local variables need.
-  if (triple.getArch() == llvm::Triple::x86_64)
-    names.push_back("ld-linux-x86-64.so.2");
-  else if (foreignCode)
-    names.push_back("ld-linux-aarch64.so.1");
+  // The loader has what thread-local variables and the check of stacks need.
+  names.push_back(triple.getArch() == llvm::Triple::aarch64 ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2");
   std::vector<std::string> args = {"--as-needed"};
   llvm::append_range(args, findLibraries(triple, names));
   return args;

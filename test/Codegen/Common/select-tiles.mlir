@@ -92,6 +92,24 @@ func.func @cachedPanels(%a: tensor<?x480xf32>, %b: tensor<10x480x48xf32>, %m: in
   return %p : tensor<?x10x48xf32>
 }
 
+// A single row waits for the weights: few panels are worth a thread.
+// CHECK-LABEL: @singleRow
+// CHECK: tile_sizes = [1, 4, 0, 0]>
+func.func @singleRow(%a: tensor<1x512xf32>, %b: tensor<32x512x64xf32>) -> tensor<1x32x64xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x32x64xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<1x32x64xf32>) -> tensor<1x32x64xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k, j) -> (m, k)>, affine_map<(m, n, k, j) -> (n, k, j)>, affine_map<(m, n, k, j) -> (m, n, j)>],
+      iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : tensor<1x512xf32>, tensor<32x512x64xf32>) outs(%f : tensor<1x32x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %q = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<1x32x64xf32>
+  return %p : tensor<1x32x64xf32>
+}
+
 // A transposed copy: tiles that have a part of the rows of both sides.
 // CHECK-LABEL: @transposed
 // CHECK: tile_sizes = [64, 256]>

@@ -103,3 +103,30 @@ func.func @quantized(%x: tensor<1x3x5x5xui8>, %s: tensor<f32>, %z: tensor<ui8>, 
     : (tensor<1x3x5x5xui8>, tensor<f32>, tensor<ui8>, tensor<2x3x3x3xi8>, tensor<2xf32>, tensor<2xi8>, tensor<f32>, tensor<ui8>, tensor<2xi32>) -> tensor<1x2x3x3xui8>
   return %0 : tensor<1x2x3x3xui8>
 }
+
+// A product for each tap: first the middle one, for all positions, then the others for those where they read the image.
+// CHECK-LABEL: func.func @taps
+// CHECK-NOT: tensor.pad
+// CHECK: tensor.extract_slice {{.*}}[1, 1, 0, 0] [1, 1, 8, 64] {{.*}} : tensor<3x3x8x64xf32>
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<8x64xf32>, tensor<1x9x9x64xf32>) outs(%{{.*}} : tensor<1x9x9x8xf32>)
+// CHECK: tensor.extract_slice {{.*}}[0, 0, 0, 0] [1, 1, 8, 64] {{.*}} : tensor<3x3x8x64xf32>
+// CHECK: tensor.insert_slice {{.*}}[0, 7, 7, 0] [1, 2, 2, 8]
+// CHECK-COUNT-7: tensor.insert_slice
+func.func @taps(%x: tensor<1x64x9x9xf32>, %w: tensor<8x64x3x3xf32>) -> tensor<1x8x9x9xf32> {
+  %none = onnx.None
+  %0 = onnx.Conv(%x, %w, %none) {pads = array<i64: 7, 7, 7, 7>, dilations = array<i64: 7, 7>}
+    : (tensor<1x64x9x9xf32>, tensor<8x64x3x3xf32>, none) -> tensor<1x8x9x9xf32>
+  return %0 : tensor<1x8x9x9xf32>
+}
+
+// Four images of every second row and column.
+// CHECK-LABEL: func.func @phases
+// CHECK: tensor.expand_shape {{.*}} tensor<1x16x16x32xf32> into tensor<1x8x2x8x2x32xf32>
+// CHECK: tensor.pad {{.*}} low[0, 1, 1, 0] high[0, 1, 1, 0]
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<4x8x8x32xf32>)
+func.func @phases(%x: tensor<1x32x16x16xf32>, %w: tensor<32x32x3x3xf32>) -> tensor<1x32x16x16xf32> {
+  %none = onnx.None
+  %0 = onnx.Conv(%x, %w, %none) {pads = array<i64: 2, 2, 2, 2>, dilations = array<i64: 2, 2>}
+    : (tensor<1x32x16x16xf32>, tensor<32x32x3x3xf32>, none) -> tensor<1x32x16x16xf32>
+  return %0 : tensor<1x32x16x16xf32>
+}

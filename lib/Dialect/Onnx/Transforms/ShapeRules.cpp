@@ -1,6 +1,6 @@
 // Result shapes that ONNX's own inference leaves open: ranks where only the size of a shape tensor
 // is known, and shape tensors that are known in part (Reshape, Expand, ConstantOfShape, Tile,
-// Slice, Pad, TopK, Range, Resize, the caches of Attention).
+// Slice, Pad, TopK, Range, Resize, Squeeze, the caches of Attention).
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
 #include "onnxc/Dialect/Onnx/Transforms/Evaluate.h"
 #include "onnxc/Dialect/Onnx/Transforms/TypeInference.h"
@@ -236,6 +236,21 @@ MaybeDims convRule(ConvOp op, ShapeState &state) {
   return result;
 }
 
+/// Without axes all sizes of 1 go. Where some are known to be 1 and others are not known, the others stay: the lowering
+/// checks that they are not 1.
+MaybeDims squeezeRule(SqueezeOp op, ShapeState &state) {
+  MaybeDims dims = state.shapeOf(op.getData());
+  if (!dims || !isNone(op.getAxes()))
+    return std::nullopt;
+  SymbolicDims kept;
+  for (const SymbolicDim &dim : *dims)
+    if (!dim.isKnown(1))
+      kept.push_back(dim);
+  auto declared = dyn_cast<RankedTensorType>(op.getResult().getType());
+  bool isLikely = declared ? static_cast<int64_t>(kept.size()) == declared.getRank() : kept.size() < dims->size();
+  return isLikely ? MaybeDims(kept) : std::nullopt;
+}
+
 MaybeDims ruleFor(Operation *op, ShapeState &state) {
   return llvm::TypeSwitch<Operation *, MaybeDims>(op)
       .Case<ReshapeOp>([&](auto op) { return reshapeRule(op, state); })
@@ -249,6 +264,7 @@ MaybeDims ruleFor(Operation *op, ShapeState &state) {
           [&](auto op) { return reduceRule(op, state); })
       .Case<ConstantOfShapeOp>([&](auto op) { return shapeTensor(op.getInput(), state); })
       .Case<ConvOp>([&](auto op) { return convRule(op, state); })
+      .Case<SqueezeOp>([&](auto op) { return squeezeRule(op, state); })
       .Case<RangeOp>([&](auto) { return SymbolicDims(1); })
       .Case<ResizeOp>([&](auto op) -> MaybeDims {
         MaybeDims dims = state.shapeOf(op.getX());

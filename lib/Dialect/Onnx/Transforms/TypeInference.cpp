@@ -207,10 +207,25 @@ LogicalResult TypeInference::inferIf(Operation *op) {
 
 //===-- Loop, Scan ----------------------------------------------------------===//
 
+/// An empty sequence may hold what the body declares for it: the body then shows whether it does.
+static Type carriedFrom(Value init, Type declared) {
+  Value source = init;
+  while (auto identity = source.getDefiningOp<IdentityOp>())
+    source = identity.getInput();
+  auto seq = dyn_cast<SeqType>(init.getType()), wanted = dyn_cast<SeqType>(declared);
+  if (!seq || !wanted || !source.getDefiningOp<SequenceEmptyOp>())
+    return init.getType();
+  auto from = dyn_cast<UnrankedTensorType>(seq.getElementType());
+  auto to = dyn_cast<RankedTensorType>(wanted.getElementType());
+  return from && to && from.getElementType() == to.getElementType() ? declared : init.getType();
+}
+
 LogicalResult TypeInference::settleCarried(Operation *op, unsigned first, ValueRange inits,
                                            unsigned firstYield) {
   Block &body = op->getRegion(0).front();
-  SmallVector<Type> types(inits.getTypes());
+  SmallVector<Type> types;
+  for (auto [i, init] : llvm::enumerate(inits))
+    types.push_back(carriedFrom(init, body.getArgument(first + i).getType()));
   // Each level of loops in loops multiplies the work: deep ones get no static sizes.
   constexpr int kMaxDepth = 3;
   if (depth >= kMaxDepth) {
