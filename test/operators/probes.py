@@ -111,7 +111,8 @@ def microsoftSchemas():
         inputs, outputs, types = [], [], {}
         if schema:
             inputs, outputs = [p.typeStr for p in schema.inputs], [p.typeStr for p in schema.outputs]
-            types = {c.type_param_str: sorted(c.allowed_type_strs) for c in schema.type_constraints}
+            mixed = {p.typeStr for p in schema.inputs if not p.isHomogeneous}
+            types = {c.type_param_str: sorted(c.allowed_type_strs) for c in schema.type_constraints if c.type_param_str not in mixed}
         found.append(Schema(MICROSOFT, name, [1], inputs, outputs, False, types, sorted(schema.attributes) if schema else []))
     return found
 
@@ -159,7 +160,7 @@ def extract(model):
         if node.op_type == "Constant" and len(graph.node) > 1:
             continue
         types = valueTypes(graph, model) if types is None else types
-        names = [n for n in dict.fromkeys(node.input) if n]
+        names = [n for n in dict.fromkeys([*node.input, *captured(node)]) if n]
         if any(n not in types and n not in initializers for n in names):
             continue
         single = onnx.ModelProto(ir_version=max(model.ir_version, 8))
@@ -174,8 +175,23 @@ def extract(model):
                 single.graph.input.add(name=name).type.CopyFrom(types[name])
         for name in node.output:
             if name:
-                single.graph.output.add(name=name)
+                output = single.graph.output.add(name=name)
+                if name in types and len(graph.node) == 1:
+                    output.type.CopyFrom(types[name])
         yield node.domain, node.op_type, single
+
+
+def captured(node):
+    """Outer values that a node's subgraphs read."""
+    found = []
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            graph = attribute.g
+            own = {v.name for v in graph.input} | {t.name for t in graph.initializer}
+            own |= {name for inner in graph.node for name in inner.output}
+            reads = [name for inner in graph.node for name in [*inner.input, *captured(inner)]]
+            found += [name for name in [*reads, *(v.name for v in graph.output)] if name and name not in own]
+    return found
 
 
 def isNewest(model, schema):
@@ -248,7 +264,8 @@ def makeType(text, shape):
     elif head == "map":
         key, _, value = rest.partition(",")
         result.map_type.key_type = ELEMENTS[key.strip()]
-        result.map_type.value_type.CopyFrom(makeType(value.strip(), onnx.TensorShapeProto()))
+        value = value.strip()
+        result.map_type.value_type.CopyFrom(makeType(value if "(" in value else f"tensor({value})", onnx.TensorShapeProto()))
     else:
         raise ValueError(text)
     return result
@@ -298,16 +315,33 @@ def retype(schema, template, types):
                     if element is None:
                         return None
                     model.graph.initializer[i].CopyFrom(convert(tensor, element))
+            convertAttributes(schema, template, node, variable, element)
         elif not chooseByAttribute(schema, node, variable, ELEMENTS.get(innermost(type_))):
             return None
     for value in model.graph.output:
-        value.ClearField("type")
+        declareOutput(schema, node, value, types)
     for attribute in node.attribute:
         if attribute.HasField("g"):
             for value in [*attribute.g.input, *attribute.g.output]:
                 value.ClearField("type")
             del attribute.g.value_info[:]
     return model
+
+
+def declareOutput(schema, node, value, types):
+    """Keeps an output's shape, which nothing else may tell."""
+    i = list(node.output).index(value.name)
+    variable = schema.outputs[min(i, len(schema.outputs) - 1)] if schema.outputs else None
+    if variable in types and value.HasField("type"):
+        value.type.CopyFrom(makeType(types[variable], shapeOf(value.type)))
+
+
+def convertAttributes(schema, template, node, variable, element):
+    """Tensors in attributes that have the elements of the variable get its new ones."""
+    current = currentType(schema, template, variable)
+    for attribute in node.attribute:
+        if element and attribute.HasField("t") and current and elementOf(current) == attribute.t.data_type:
+            attribute.t.CopyFrom(convert(attribute.t, element))
 
 
 def chooseByAttribute(schema, node, variable, element):
@@ -337,7 +371,21 @@ def together(schema, template, variable, type_):
             current = currentType(schema, template, other)
             kind = current.split("(")[0] if current else ""
             found[other] = next((t for t in alike if t.startswith(kind)), alike[0])
+    for other in outputsByAttribute(schema, template):
+        if other != variable and type_ in schema.types[other]:
+            found[other] = type_
     return found
+
+
+def withFloatOutputs(schema, template, variable, type_):
+    """The types, with float for outputs that an attribute types."""
+    others = [o for o in outputsByAttribute(schema, template) if o != variable and "tensor(float)" in schema.types[o]]
+    return {variable: type_} | {other: "tensor(float)" for other in others}
+
+
+def outputsByAttribute(schema, template):
+    bound = bindings(schema, template.graph.node[0])
+    return [v for v in schema.types if isOpen(schema, v) and v not in bound and v in schema.outputs]
 
 
 def innermost(type_):
@@ -365,7 +413,8 @@ def candidates(schema, variable, type_, limit=6):
     exact = [t for t in schema.templates if fits(schema, t, variable, type_)]
     made, seen = [], set()
     for template in exact[:1] + schema.templates:
-        for types in ({variable: type_}, together(schema, template, variable, type_)):
+        for choose in (lambda *_: {variable: type_}, together, withFloatOutputs):
+            types = choose(schema, template, variable, type_)
             try:
                 model = retype(schema, template, types)
             except (ValueError, TypeError, KeyError, OverflowError):

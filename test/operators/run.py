@@ -190,6 +190,8 @@ All of it runs on the CPU; there is no code generator for GPUs.
 
 
 def typesText(schema, failures):
+    if not schema.templates:
+        return "not tried"
     parts = []
     for variable in schema.types:
         if not probes.isOpen(schema, variable):
