@@ -1,6 +1,7 @@
 // onnxc-parallelize-loops: see Passes.td. Groups with a contraction or rows that fit a cache became
 // parallel loops on tensors; what is left here is padding, concatenation, transposition and the like, which
 // the memory's speed bounds.
+#include "onnxc/Codegen/CPU/LoopFusion.h"
 #include "onnxc/Codegen/Common/ProductTiles.h"
 #include "onnxc/Codegen/Passes.h"
 
@@ -73,11 +74,23 @@ struct ParallelizeLoops : impl::ParallelizeLoopsPassBase<ParallelizeLoops> {
 
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> ops;
-    // The tiles of a product are SelectTiles' decision, and its emitters look for the fill before it.
+    // The tiles of a product are SelectTiles' decision. One that is a single tile takes the fill before it and the
+    // elementwise work after it into its loops, as they are.
+    llvm::SmallPtrSet<Operation *, 16> taken;
     getOperation().walk([&](linalg::LinalgOp op) {
-      if (op.hasPureBufferSemantics() && !op->getParentOfType<scf::ForallOp>() && !isContraction(op))
-        ops.push_back(op);
+      if (!op.hasPureBufferSemantics() || op->getParentOfType<scf::ForallOp>())
+        return;
+      ops.push_back(op);
+      if (!isContraction(op) || !taken.insert(op).second)
+        return;
+      LoopFusion fusion = findLoopFusion(op, /*vectorDim=*/std::nullopt,
+                                         [&](Operation *other) { return taken.contains(other); });
+      if (fusion.fill)
+        taken.insert(fusion.fill);
+      for (Epilogue &epilogue : fusion.epilogues)
+        taken.insert(epilogue.op);
     });
+    llvm::erase_if(ops, [&](linalg::LinalgOp op) { return taken.contains(op); });
     IRRewriter rewriter(&getContext());
     for (linalg::LinalgOp op : ops) {
       SmallVector<int64_t> tiles = tileSizes(op);

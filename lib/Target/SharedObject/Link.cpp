@@ -38,10 +38,10 @@ std::string archiveFolder(const llvm::Triple &target) {
 SmallVector<std::string> cLibraries(const llvm::Triple &target) {
   std::string arch = target.getArchName().str();
   SmallVector<std::string> found;
-  SmallVector<const char *> names{"libm.so.6", "libc.so.6"};
-  if (target.getArch() == llvm::Triple::x86_64)
-    names.push_back("ld-linux-x86-64.so.2"); // has what thread-local variables need
-  for (const char *name : names)
+  // The loader has what thread-local variables and the check of stacks need.
+  const char *loader =
+      target.getArch() == llvm::Triple::aarch64 ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2";
+  for (const char *name : {"libm.so.6", "libc.so.6", loader})
     for (const std::string &folder :
          {"/lib/" + arch + "-linux-gnu", "/usr/lib/" + arch + "-linux-gnu",
           "/usr/" + arch + "-linux-gnu/lib", std::string("/lib64"), std::string("/usr/lib64")}) {

@@ -42,3 +42,23 @@ func.func @dynamic(%x: memref<?x?x16xf32>, %y: memref<?x16xf32>) {
   }
   return
 }
+
+// -----
+
+// A product's loops take up the fill before it and the elementwise work after it.
+// CHECK-LABEL: @product
+// CHECK-NOT: scf.forall
+// CHECK: return
+func.func @product(%x: memref<64x512xf32>, %w: memref<512x512xf32>) -> memref<64x512xf32> {
+  %zero = arith.constant 0.0 : f32
+  %y = memref.alloc() : memref<64x512xf32>
+  linalg.fill ins(%zero : f32) outs(%y : memref<64x512xf32>)
+  linalg.matmul ins(%x, %w : memref<64x512xf32>, memref<512x512xf32>) outs(%y : memref<64x512xf32>)
+  linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+    outs(%y : memref<64x512xf32>) {
+  ^bb0(%a: f32):
+    %m = arith.maximumf %a, %zero : f32
+    linalg.yield %m : f32
+  }
+  return %y : memref<64x512xf32>
+}
