@@ -22,6 +22,11 @@ for name, missing in remote.available(Path(config.onnxc_build_dir)).items():
     if not missing:
         config.available_features.add(f"run-{name}")
 
+# Image libraries are optional, for each architecture.
+for folder, name in (("", "images"), ("aarch64", "images-aarch64")):
+    if (Path(config.onnxc_build_dir) / "lib" / "onnxc" / folder / "libonnxc_images.a").exists():
+        config.available_features.add(name)
+
 if platform.machine() == "x86_64":
     config.available_features.add("x86_64-host")
 

@@ -92,6 +92,8 @@ def suites(build, jobs):
         "lit": ([str(Path(python).parent / "lit"), "-sv", f"-j{jobs}", str(build / "test")], litTotals),
         "python": pytest(HERE / "python"),
         "errors": pytest(HERE / "errors"),
+        "opsets": pytest(HERE / "opsets"),
+        "fuzz": ([python, str(HERE / "fuzz" / "run.py"), "--build", str(build), f"-j{jobs}", "--seeds", "0:40"], ownTotals),
         "example": pytest(HERE / "example"),
         "models": (
             [python, str(HERE / "models" / "run.py"), "--build", str(build), "--max-mb", "50"],

@@ -109,6 +109,12 @@ void clip11(NodeUpgrade &u) {
     u.setInput(2, scalarLike(u, *high, data));
 }
 
+// Version 1 could have the sizes as an input of the data's type.
+void split2(NodeUpgrade &u) {
+  if (hasInput(u.node, 1))
+    u.setInput(1, u.emit("Cast", {u.node.input(1)}, {makeAttribute("to", int64_t(TensorProto::INT64))}));
+}
+
 void split13(NodeUpgrade &u) { attributeToInput(u, "split", 1); }
 
 void split18(NodeUpgrade &u) {
@@ -212,6 +218,7 @@ const std::vector<Adapter> &tensorAdapters() {
       {"Pad", 2, pad2},
       {"Pad", 11, pad11},
       {"Clip", 11, clip11},
+      {"Split", 2, split2},
       {"Split", 13, split13},
       {"Split", 18, split18},
       {"Slice", 10, slice10},

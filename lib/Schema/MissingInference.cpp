@@ -4,6 +4,7 @@
 #include "onnx/defs/shape_inference.h"
 
 #include <map>
+#include <optional>
 
 using ::onnx::InferenceContext;
 using ::onnx::TensorProto;
@@ -89,6 +90,82 @@ static void attention(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
   }
 }
 
+static bool hasOutputShape(InferenceContext &ctx, size_t i) {
+  auto *type = ctx.getOutputType(i);
+  return type && type->has_tensor_type() && type->tensor_type().has_shape();
+}
+
+// Split's own function gives no shapes where the sizes are not known; all but one dimension are the input's.
+static void split(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (!::onnx::hasInputShape(ctx, 0))
+    return;
+  const TensorShapeProto &in = ::onnx::getInputShape(ctx, 0);
+  int64_t axis = ::onnx::getAttribute(ctx, "axis", int64_t(0));
+  axis = axis < 0 ? axis + in.dim_size() : axis;
+  if (axis < 0 || axis >= in.dim_size())
+    return;
+  TensorShapeProto out = in;
+  out.mutable_dim(int(axis))->Clear();
+  for (size_t i = 0; i < ctx.getNumOutputs(); ++i)
+    if (!hasOutputShape(ctx, i))
+      ::onnx::updateOutputShape(ctx, i, out);
+}
+
+// Dimensions of which nothing but their number is known. A list of axes can be declared of any length.
+static void setRank(InferenceContext &ctx, int64_t rank) {
+  constexpr int64_t largest = 1000;
+  if (rank < 0 || rank > largest)
+    return;
+  TensorShapeProto shape;
+  for (int64_t i = 0; i < rank; ++i)
+    shape.add_dim();
+  ::onnx::updateOutputShape(ctx, 0, shape);
+}
+
+// The length of a list that is an input, if it is known.
+static std::optional<int64_t> inputLength(InferenceContext &ctx, size_t input) {
+  const TensorShapeProto &shape = ::onnx::getInputShape(ctx, input);
+  if (shape.dim_size() == 0 || !shape.dim(shape.dim_size() - 1).has_dim_value())
+    return std::nullopt;
+  return shape.dim(shape.dim_size() - 1).dim_value();
+}
+
+// Squeeze's own function gives no shape where the axes are not known; their number tells the rank.
+static void squeeze(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (hasOutputShape(ctx, 0) || !::onnx::hasNInputShapes(ctx, 2))
+    return;
+  if (auto axes = inputLength(ctx, 1))
+    setRank(ctx, ::onnx::getInputShape(ctx, 0).dim_size() - *axes);
+}
+
+static void unsqueeze(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (hasOutputShape(ctx, 0) || !::onnx::hasNInputShapes(ctx, 2))
+    return;
+  if (auto axes = inputLength(ctx, 1))
+    setRank(ctx, ::onnx::getInputShape(ctx, 0).dim_size() + *axes);
+}
+
+// GatherND's own function gives no shape to a scalar.
+static void gatherND(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (hasOutputShape(ctx, 0) || !::onnx::hasNInputShapes(ctx, 2))
+    return;
+  int64_t rank = ::onnx::getInputShape(ctx, 0).dim_size() + ::onnx::getInputShape(ctx, 1).dim_size() - 1 -
+                 ::onnx::getAttribute(ctx, "batch_dims", int64_t(0));
+  if (auto depth = inputLength(ctx, 1))
+    setRank(ctx, rank - *depth);
+}
+
+// Their own functions give no shape where a size is not known.
+static void likeInput(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
+  schema.GetTypeAndShapeInferenceFunction()(ctx);
+  if (!hasOutputShape(ctx, 0) && ::onnx::hasInputShape(ctx, 0))
+    setRank(ctx, ::onnx::getInputShape(ctx, 0).dim_size());
+}
+
 // STFT's own function takes a missing `onesided` for 0, the schema's default is 1.
 static void stft(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
   schema.GetTypeAndShapeInferenceFunction()(ctx);
@@ -138,6 +215,28 @@ static void svmClassifier(InferenceContext &ctx) {
   labelsAndScores(ctx, hasStrings, pairs ? classes * (classes - 1) / 2 : classes);
 }
 
+// The columns that the indices choose, of all rows; one row is a matrix in the result, of which its own function tells
+// nothing. The indices may have any shape.
+static void arrayFeatureExtractor(InferenceContext &ctx) {
+  ::onnx::propagateElemTypeFromInputToOutput(ctx, 0, 0);
+  if (!::onnx::hasNInputShapes(ctx, 1))
+    return;
+  const TensorShapeProto &in = ::onnx::getInputShape(ctx, 0);
+  TensorShapeProto shape;
+  for (int i = 0; i + 1 < in.dim_size(); ++i)
+    *shape.add_dim() = in.dim(i);
+  if (shape.dim_size() == 0)
+    shape.add_dim()->set_dim_value(1);
+  TensorShapeProto::Dimension columns;
+  if (::onnx::hasInputShape(ctx, 1)) {
+    columns.set_dim_value(1);
+    for (const auto &dim : ::onnx::getInputShape(ctx, 1).dim())
+      columns = columns * dim;
+  }
+  *shape.add_dim() = columns;
+  ::onnx::updateOutputShape(ctx, 0, shape);
+}
+
 // The gradient of each differentiated input is like it.
 static void gradient(InferenceContext &ctx) {
   for (size_t i = 0; i < ctx.getNumOutputs() && i < ctx.getNumInputs(); ++i) {
@@ -148,14 +247,20 @@ static void gradient(InferenceContext &ctx) {
 }
 
 ::onnx::InferenceFunction inferenceFunctionOf(const ::onnx::OpSchema &schema) {
-  if (schema.Name() == "Attention" && schema.domain().empty())
-    return [&schema](InferenceContext &ctx) { attention(schema, ctx); };
   if (schema.Name() == "SVMClassifier") // its own function gives no shapes
     return svmClassifier;
   if (schema.Name() == "StringNormalizer")
     return stringNormalizer;
-  if (schema.Name() == "STFT" && schema.domain().empty())
-    return [&schema](InferenceContext &ctx) { stft(schema, ctx); };
+  if (schema.Name() == "ArrayFeatureExtractor")
+    return arrayFeatureExtractor;
+  using Completed = void (*)(const ::onnx::OpSchema &, InferenceContext &);
+  static const std::map<std::string, Completed> incomplete = {
+      {"Attention", attention}, {"CenterCropPad", likeInput}, {"ConvInteger", likeInput},
+      {"GatherND", gatherND},   {"STFT", stft},               {"Split", split},
+      {"Squeeze", squeeze},     {"Unsqueeze", unsqueeze},
+  };
+  if (auto found = incomplete.find(schema.Name()); found != incomplete.end() && schema.domain().empty())
+    return [&schema, complete = found->second](InferenceContext &ctx) { complete(schema, ctx); };
   if (schema.has_type_and_shape_inference_function())
     return schema.GetTypeAndShapeInferenceFunction();
   static const std::map<std::string, ::onnx::InferenceFunction> missing = {

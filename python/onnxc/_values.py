@@ -182,7 +182,7 @@ def from_value(value):
         elem_type = value.elem_type
         if elem_type == STRING:
             array = np.empty(value.shape, object)
-            array.ravel()[:] = value.strings()
+            value.put_strings(array)
             return array
         array = value.array()
         return from_storage(array, elem_type) if elem_type >= FIRST_OF_ML_DTYPES else array

@@ -155,16 +155,25 @@ PyObject *toText(const onnxc_string &s) {
   return PyUnicode_DecodeUTF8(s.data, static_cast<Py_ssize_t>(s.size), "surrogateescape");
 }
 
-nb::list toStrings(const Value &value) {
-  nb::list result;
-  for (int64_t i = 0; i < value.numElements(); ++i) {
-    std::string_view s = value.stringAt(i);
-    PyObject *text = toText({s.data(), s.size()});
+/// Fills an array of objects, contiguous and of the tensor's size, with its strings.
+void putStrings(const Value &value, nb::handle array) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0)
+    throw nb::python_error();
+  std::unique_ptr<Py_buffer, void (*)(Py_buffer *)> release(&view, PyBuffer_Release);
+  int64_t count = value.numElements();
+  if (!view.format || std::strcmp(view.format, "O") != 0 ||
+      view.len != count * static_cast<int64_t>(sizeof(PyObject *)))
+    invalid("strings need an array of as many objects");
+  auto *strings = static_cast<const onnxc_string *>(value.data());
+  auto **objects = static_cast<PyObject **>(view.buf);
+  for (int64_t i = 0; i < count; ++i) {
+    PyObject *text = toText(strings[i]), *before = objects[i];
     if (!text)
       throw nb::python_error();
-    result.append(nb::steal(text));
+    objects[i] = text;
+    Py_XDECREF(before);
   }
-  return result;
 }
 
 /// Calls use(i, object) for each element of a tensor as Python's own object; false where its type has none here.
@@ -251,7 +260,7 @@ void bindValue(nb::module_ &m) {
       .def_prop_ro("items", &Value::items)
       .def_prop_ro("data_ptr", [](const Value &v) { return reinterpret_cast<uintptr_t>(v.data()); })
       .def("array", toArray)
-      .def("strings", toStrings)
+      .def("put_strings", putStrings, "array"_a)
       .def("dicts", toDicts)
       .def("__dlpack__", toDLPack)
       .def("__dlpack_device__", [](const Value &) { return nb::make_tuple(int(kDLCPU), 0); });

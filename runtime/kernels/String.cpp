@@ -102,13 +102,20 @@ template <typename F> void splitString(const onnxc_str &text, const onnxc_str &d
       at = end;
     }
   }
-  for (int64_t end = at; splits != maxSplit && end + delimiter.size <= text.size;) {
-    if (memcmp(text.data + end, delimiter.data, static_cast<size_t>(delimiter.size)) != 0) {
-      ++end;
+  for (int64_t from = at; splits != maxSplit && from + delimiter.size <= text.size;) {
+    // The next place where the delimiter may begin.
+    const void *found = memchr(text.data + from, delimiter.data[0],
+                               static_cast<size_t>(text.size - delimiter.size - from + 1));
+    if (!found)
+      break;
+    int64_t end = static_cast<const char *>(found) - text.data;
+    if (delimiter.size > 1 &&
+        memcmp(text.data + end, delimiter.data, static_cast<size_t>(delimiter.size)) != 0) {
+      from = end + 1;
       continue;
     }
     piece(at, end);
-    at = end += delimiter.size;
+    at = from = end + delimiter.size;
     ++splits;
   }
   piece(at, text.size);
@@ -133,12 +140,24 @@ ONNXC_KERNEL(StringSplit) {
     memcpy(prepareOut(ctx, out[1], dims), counts, static_cast<size_t>(n) * 8);
   dims.push(most);
   auto *to = static_cast<Str *>(prepareOut(ctx, out[0], dims));
+  // All pieces in one allocation: they have no characters that the texts have not.
+  int64_t pieces = 0, bytes = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    pieces += counts[i];
+    bytes += dataOf<Str>(x)[i]->size;
+  }
+  auto *strings = static_cast<onnxc_str *>(
+      static_cast<void *>(scratch<char>(ctx, pieces * static_cast<int64_t>(sizeof(onnxc_str)) + bytes)));
+  auto *copy = reinterpret_cast<char *>(strings + pieces);
   for (int64_t i = 0; i < n; ++i, to += most) {
     const onnxc_str &text = *dataOf<Str>(x)[i];
+    memcpy(copy, text.data, static_cast<size_t>(text.size));
     int64_t k = 0;
     splitString(text, delimiter, maxSplit, [&](int64_t begin, int64_t end) {
-      to[k++] = onnxc_new_string(ctx, text.data + begin, end - begin);
+      *strings = {end - begin, copy + begin};
+      to[k++] = strings++;
     });
+    copy += text.size;
     while (k < most)
       to[k++] = &kEmpty;
   }
@@ -150,23 +169,48 @@ namespace {
 
 enum class CaseChange { None, Lower, Upper };
 
-Str changeCase(onnxc_ctx *ctx, Str text, CaseChange change) {
-  if (change == CaseChange::None)
-    return text;
-  // A mapped code point takes at most 3 bytes where it took 2, or 4 where it took 4.
-  auto *buffer = scratch<char>(ctx, text->size * 2 + 4);
+// The size that a text has at most in another case: a code point takes at most 3 bytes where it took 2, or 4 where it
+// took 4.
+int64_t roomForCase(int64_t size) { return size * 2 + 4; }
+
+// Writes the text in another case; returns its size.
+int64_t changeCase(const onnxc_str &text, CaseChange change, char *to) {
+  char first = change == CaseChange::Lower ? 'A' : 'a';
   int64_t size = 0;
-  for (int64_t at = 0; at < text->size;) {
-    int64_t begin = at;
-    uint32_t c = nextCodePoint(text->data, text->size, &at);
-    if (at - begin == 1 && c >= 0x80) { // not UTF-8: as it is
-      buffer[size++] = text->data[begin];
+  for (int64_t at = 0; at < text.size;) {
+    // Up to 16 characters of ASCII at a time, without a branch.
+    int64_t chunk = text.size - at < 16 ? text.size - at : 16;
+    unsigned char any = 0;
+    for (int64_t i = 0; i < chunk; ++i) {
+      char c = text.data[at + i];
+      any |= static_cast<unsigned char>(c);
+      to[size + i] = static_cast<char>(c ^ (static_cast<unsigned char>(c - first) < 26 ? 0x20 : 0));
+    }
+    if (any < 0x80) {
+      at += chunk;
+      size += chunk;
       continue;
     }
-    size += putCodePoint(change == CaseChange::Lower ? toLower(c) : toUpper(c), buffer + size);
+    for (int64_t end = at + chunk; at < end;) {
+      int64_t begin = at;
+      uint32_t c = nextCodePoint(text.data, text.size, &at);
+      if (at - begin == 1 && c >= 0x80) // not UTF-8: as it is
+        to[size++] = text.data[begin];
+      else
+        size += putCodePoint(change == CaseChange::Lower ? toLower(c) : toUpper(c), to + size);
+    }
   }
-  Str result = onnxc_new_string(ctx, buffer, size);
-  onnxc_free(ctx, buffer);
+  return size;
+}
+
+Str changedCase(onnxc_ctx *ctx, Str text, CaseChange change) {
+  if (change == CaseChange::None)
+    return text;
+  // Built in place: the pool's strings are ours until they are shared.
+  auto *result = static_cast<onnxc_str *>(
+      static_cast<void *>(scratch<char>(ctx, static_cast<int64_t>(sizeof(onnxc_str)) + roomForCase(text->size))));
+  auto *to = reinterpret_cast<char *>(result + 1);
+  *result = {changeCase(*text, change, to), to};
   return result;
 }
 
@@ -184,19 +228,17 @@ ONNXC_KERNEL(StringNormalizer) {
   AttrArray<onnxc_str> stopWords = attrStrings(attrs, "stopwords");
   auto *stops = scratch<Str>(ctx, stopWords.size);
   for (int64_t i = 0; i < stopWords.size; ++i)
-    stops[i] = changeCase(ctx, &stopWords[i], compareCase);
+    stops[i] = changedCase(ctx, &stopWords[i], compareCase);
   int64_t n = onnxc_num_elements(&x), kept = 0;
   auto *results = scratch<Str>(ctx, n + 1);
   for (int64_t i = 0; i < n; ++i) {
     Str text = dataOf<Str>(x)[i];
     bool stop = false;
-    if (stopWords.size > 0) {
-      Str compared = changeCase(ctx, text, compareCase);
-      for (int64_t s = 0; s < stopWords.size && !stop; ++s)
-        stop = equalStrings(*stops[s], *compared);
-    }
+    Str compared = stopWords.size > 0 ? changedCase(ctx, text, compareCase) : nullptr;
+    for (int64_t s = 0; s < stopWords.size && !stop; ++s)
+      stop = equalStrings(*stops[s], *compared);
     if (!stop)
-      results[kept++] = changeCase(ctx, text, change);
+      results[kept++] = compared && compareCase == change ? compared : changedCase(ctx, text, change);
   }
   static const onnxc_str kEmpty = {0, ""};
   if (kept == 0) // never an empty tensor

@@ -48,6 +48,9 @@ ONNXC_KERNEL(CastFromString) {
   return 0;
 }
 
+// Characters of an integer, at most.
+constexpr int64_t kIntegerSize = 21;
+
 // The decimal digits of a number; returns their count.
 static int formatInteger(uint64_t magnitude, bool negative, char *to) {
   char digits[20];
@@ -66,6 +69,20 @@ ONNXC_KERNEL(CastToString) {
   const onnxc_tensor &x = in[0];
   auto *to = static_cast<Str *>(prepareOut(ctx, out[0], Dims(x)));
   int64_t n = onnxc_num_elements(&x);
+  if (x.elem_type == ONNXC_INT64 || x.elem_type == ONNXC_INT32) {
+    // All in one allocation, built in place.
+    auto *strings = static_cast<onnxc_str *>(static_cast<void *>(
+        scratch<char>(ctx, n * (static_cast<int64_t>(sizeof(onnxc_str)) + kIntegerSize))));
+    auto *text = reinterpret_cast<char *>(strings + n);
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t value = x.elem_type == ONNXC_INT64 ? dataOf<int64_t>(x)[i] : dataOf<int32_t>(x)[i];
+      auto bits = static_cast<uint64_t>(value);
+      strings[i] = {formatInteger(value < 0 ? 0 - bits : bits, value < 0, text), text};
+      text += strings[i].size;
+      to[i] = &strings[i];
+    }
+    return 0;
+  }
   for (int64_t i = 0; i < n; ++i) {
     char text[64];
     int size = 0;
@@ -88,15 +105,9 @@ ONNXC_KERNEL(CastToString) {
     case ONNXC_UINT64:
       size = formatInteger(dataOf<uint64_t>(x)[i], false, text);
       break;
-    case ONNXC_INT64: {
-      auto value = static_cast<uint64_t>(dataOf<int64_t>(x)[i]);
-      bool negative = value >> 63;
-      size = formatInteger(negative ? 0 - value : value, negative, text);
-      break;
-    }
     default: {
       double value = numberAt(ctx, x, i);
-      bool isInt = x.elem_type <= ONNXC_INT32 || x.elem_type == ONNXC_UINT32 || x.elem_type == ONNXC_UINT4 ||
+      bool isInt = x.elem_type < ONNXC_INT32 || x.elem_type == ONNXC_UINT32 || x.elem_type == ONNXC_UINT4 ||
                    x.elem_type == ONNXC_INT4 || x.elem_type == ONNXC_UINT2 || x.elem_type == ONNXC_INT2;
       size = isInt ? formatInteger(static_cast<uint64_t>(value < 0 ? -value : value), value < 0, text)
                    : formatFloat(value, FloatKind::BFloat, text);

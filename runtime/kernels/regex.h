@@ -1,6 +1,6 @@
 // A matcher of RE2's syntax, without Unicode classes (\p) and multi-line mode: the pattern becomes a
 // program of a nondeterministic automaton, all of whose states are followed at once
-// (Thompson, 1968), so time is linear in the text.
+// (Thompson, 1968), so time is linear in the text. Without word boundaries the sets of states are remembered.
 #ifndef ONNXC_KERNELS_REGEX_H
 #define ONNXC_KERNELS_REGEX_H
 
@@ -27,10 +27,28 @@ struct Regex {
   int32_t capacity, rangeCapacity;
 };
 
+// The states of a deterministic automaton that texts have led to so far (RegexDfa.cpp). Not for several threads at once.
+struct RegexDfa {
+  Regex regex;
+  int32_t numClasses;
+  uint32_t *firsts; // the first character of each class
+  int32_t ascii[128];
+  int32_t capacity, numStates;
+  int32_t *sets, *sizes; // insts of each state; state 0 is the start
+  int32_t *next;         // of each state and class, -1: not known yet
+  uint8_t *accepts;
+  int32_t *table;        // states by their sets' hash, -1: free
+  int64_t *mark, step;   // insts that are in the set which is being made
+  int32_t *work, *kept;
+};
+
 // Ends the run if the pattern is malformed or uses what is not supported.
 Regex compileRegex(onnxc_ctx *ctx, const onnxc_str &pattern);
-// work: 4 * numInsts integers.
-bool regexFullMatch(const Regex &regex, const onnxc_str &text, int32_t *work);
+// The end of the longest match that begins at the byte `begin`, -1 if there is none. work: 4 * numInsts integers.
+int64_t regexLongestMatch(const Regex &regex, const onnxc_str &text, int64_t begin, int32_t *work);
+// False: the pattern has word boundaries, for which there is none. What it takes is kept for later runs.
+bool makeRegexDfa(onnxc_ctx *ctx, const Regex &regex, RegexDfa &dfa);
+bool regexFullMatch(RegexDfa &dfa, const onnxc_str &text);
 
 } // namespace onnxc_k
 

@@ -53,6 +53,32 @@ bool areOne(linalg::LinalgOp op, unsigned dim) {
   return true;
 }
 
+/// `value` of the given shape, without the dimensions of size 1 that the map reads at a constant. Null
+/// if it has no such view.
+Value dropUnits(RewriterBase &rewriter, Location loc, Value value, AffineMap map, ArrayRef<int64_t> shape) {
+  if (!llvm::is_contained(shape, 1)) {
+    FailureOr<Value> reduced = memref::SubViewOp::rankReduceIfNeeded(rewriter, loc, value, shape);
+    return succeeded(reduced) ? *reduced : Value();
+  }
+  // A subview that keeps some of the ones does not tell which: each dropped one joins a neighbour.
+  auto type = cast<MemRefType>(value.getType());
+  SmallVector<ReassociationIndices> groups;
+  ReassociationIndices leading;
+  for (auto [i, expr] : llvm::enumerate(map.getResults())) {
+    bool dropped = type.getDimSize(i) == 1 && isa<AffineConstantExpr>(expr);
+    if (dropped && !groups.empty()) {
+      groups.back().push_back(i);
+      continue;
+    }
+    leading.push_back(i);
+    if (!dropped)
+      groups.push_back(std::exchange(leading, {}));
+  }
+  if (!memref::CollapseShapeOp::isGuaranteedCollapsible(type, groups))
+    return nullptr;
+  return memref::CollapseShapeOp::create(rewriter, loc, value, groups);
+}
+
 /// Operands that are read at 0 along a dimension of size 1 lose it: what is broadcast is then told
 /// by its map alone. Null if a map has other expressions than loops.
 linalg::GenericOp dropUnitPositions(RewriterBase &rewriter, linalg::GenericOp op) {
@@ -72,11 +98,9 @@ linalg::GenericOp dropUnitPositions(RewriterBase &rewriter, linalg::GenericOp op
       shape.push_back(type ? type.getDimSize(i) : 1);
     }
     if (kept.size() < map.getNumResults()) {
-      FailureOr<Value> reduced =
-          memref::SubViewOp::rankReduceIfNeeded(rewriter, op.getLoc(), value, shape);
-      if (failed(reduced))
+      value = dropUnits(rewriter, op.getLoc(), value, map, shape);
+      if (!value)
         return nullptr;
-      value = *reduced;
       map = AffineMap::get(map.getNumDims(), 0, kept, op.getContext());
       changed = true;
     }

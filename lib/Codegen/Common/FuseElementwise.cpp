@@ -86,6 +86,10 @@ bool shouldFuse(OpOperand *operand) {
   // A strategy is for the operation as it stands.
   if (cg::hasLoweringConfig(producer) || cg::hasLoweringConfig(consumer))
     return false;
+  // A sum over no loop adds to what is there: its result could not be left out, and in a reduction it
+  // would be one more result, along the loops that the reduction is carried through.
+  if (llvm::any_of(producer.getRegionOutputArgs(), [](BlockArgument start) { return !start.use_empty(); }))
+    return false;
   // A body that reads other tensors does not vectorise: keep it from spreading.
   auto gathers = [](linalg::GenericOp op) {
     return !op.getRegion().getOps<tensor::ExtractOp>().empty();

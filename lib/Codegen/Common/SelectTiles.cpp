@@ -411,7 +411,9 @@ private:
     double best = std::numeric_limits<double>::max();
     for (int64_t lineTiles = 1; lineTiles <= numLines; ++lineTiles) {
       int64_t height = llvm::divideCeil(numLines, lineTiles);
-      // The rows of a register tile are along this loop.
+      // The rows of a register tile are along this loop: fewer would wait for their sums.
+      if (rowsOnly && height < std::min(numLines, kRows))
+        break;
       if (rowsOnly && height > 2 * kRows)
         height = llvm::alignTo(height, kRows);
       if (height > 1 && llvm::divideCeil(numLines, height) != lineTiles)

@@ -5,6 +5,13 @@ using namespace mlir;
 
 namespace onnxc {
 
+// Attributes for constants: what is made with these sizes then has them in its type too.
+static OpFoldResult asKnown(OpBuilder &b, OpFoldResult size) {
+  if (auto constant = getConstantIntValue(size))
+    return b.getIndexAttr(*constant);
+  return size;
+}
+
 // Sizes are taken from where the tensor's buffer is made, so that reading a size
 // does not keep the op alive that computes the tensor.
 OpFoldResult getDim(OpBuilder &b, Location loc, Value tensor, int64_t dim) {
@@ -14,9 +21,9 @@ OpFoldResult getDim(OpBuilder &b, Location loc, Value tensor, int64_t dim) {
       return b.getIndexAttr(type.getDimSize(dim));
     Operation *op = tensor.getDefiningOp();
     if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(op))
-      return empty.getMixedSizes()[dim];
+      return asKnown(b, empty.getMixedSizes()[dim]);
     if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op))
-      return expand.getMixedOutputShape()[dim];
+      return asKnown(b, expand.getMixedOutputShape()[dim]);
     if (auto castOp = dyn_cast_or_null<tensor::CastOp>(op);
         castOp && rankOf(castOp.getSource()) >= 0)
       tensor = castOp.getSource();

@@ -176,6 +176,7 @@ Value buildIntegerMatMul(TensorBuilder &b, QuantizedOperand lhs, QuantizedOperan
     sizes.back() = b.dim(rhs.tensor, 1);
     sizes = b.refine(sizes, resultType);
     lhs.tensor = b.collapse(lhs.tensor, groups);
+    lhs.values = {}; // they have the shape from before
     return b.expand(buildIntegerMatMul(b, lhs, rhs, Type()), groups, sizes);
   }
   MatMulLoops l = matMulLoops(b, lhs.tensor, rhs.tensor, resultType);

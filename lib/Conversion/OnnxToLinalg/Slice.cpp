@@ -23,6 +23,21 @@ OpFoldResult selectIndex(OpBuilder &b, Location loc, Value condition, OpFoldResu
       .getResult();
 }
 
+// A range without elements starts at 0: at the end no offset is in bounds.
+Range nonEmptyOrFirst(OpBuilder &b, Location loc, Range r) {
+  if (isConstantIntValue(r.start, 0))
+    return r;
+  if (auto size = getConstantIntValue(r.size)) {
+    if (*size == 0)
+      r.start = b.getIndexAttr(0);
+    return r;
+  }
+  Value empty = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, toIndex(b, loc, r.size),
+                                      constIndex(b, loc, 0));
+  r.start = selectIndex(b, loc, empty, b.getIndexAttr(0), r.start);
+  return r;
+}
+
 // ONNX's rules: negative positions count from the end, then both are clamped.
 Range clampRange(OpBuilder &b, Location loc, OpFoldResult start, OpFoldResult end,
                  OpFoldResult step, OpFoldResult dim) {
@@ -44,7 +59,7 @@ Range clampRange(OpBuilder &b, Location loc, OpFoldResult start, OpFoldResult en
     OpFoldResult s = clamp(fromEnd(start), zero, dim);
     OpFoldResult e = isHuge(end) && *getConstantIntValue(end) > 0 ? dim : clamp(fromEnd(end), zero, dim);
     OpFoldResult size = ceilDivIndex(b, loc, subIndex(b, loc, e, s), step);
-    return {s, maxIndex(b, loc, size, zero), step};
+    return nonEmptyOrFirst(b, loc, {s, maxIndex(b, loc, size, zero), step});
   };
   auto backward = [&]() -> Range {
     OpFoldResult last = subIndex(b, loc, dim, one);
@@ -53,7 +68,8 @@ Range clampRange(OpBuilder &b, Location loc, OpFoldResult start, OpFoldResult en
         isHuge(end) && *getConstantIntValue(end) < 0 ? minusOne : clamp(fromEnd(end), minusOne, last);
     OpFoldResult size =
         ceilDivIndex(b, loc, subIndex(b, loc, s, e), subIndex(b, loc, zero, step));
-    return {s, maxIndex(b, loc, size, zero), step};
+    // Of an empty dimension the clamped start is not a position.
+    return {s, clamp(size, zero, dim), step};
   };
   if (auto c = getConstantIntValue(step))
     return *c > 0 ? forward() : backward();

@@ -304,6 +304,10 @@ SmallVector<Value> TensorBuilder::reduceMany(ArrayRef<OpFoldResult> sizes, Affin
 }
 
 Value TensorBuilder::reduceAxes(Value tensor, ArrayRef<int64_t> axes, Value init, ScalarFn body) {
+  // Over no axis each element stands alone: plain elementwise work, which fuses.
+  if (axes.empty())
+    return unary(tensor, init.getType(),
+                 [&](TensorBuilder &t, ValueRange args) { return body(t, {args[0], init}); });
   int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
   Sizes sizes;
   for (int64_t i = 0; i < rank; ++i)

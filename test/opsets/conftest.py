@@ -1,0 +1,6 @@
+"""Where the tests of old forms find their tables."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
