@@ -2,6 +2,7 @@
 // speed: its results get symbols of their own.
 #include "onnxc/Conversion/OnnxToLinalg/DimAnalysis.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
+#include "onnxc/Conversion/OnnxToLinalg/CustomOperators.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -194,6 +195,12 @@ void DimAnalysis::visit(Operation *op) {
           dims[*axis] = fresh();
         record(result, dims);
       }
+  if (auto custom = dyn_cast<onnx::CustomOp>(op))
+    for (auto [i, shape] : llvm::enumerate(customShapes(custom, [&](Value value) { return shapeOf(value); }))) {
+      for (Dim &dim : shape)
+        dim = dim == -1 ? fresh() : dim;
+      record(op->getResult(i), shape);
+    }
   Dims elements;
   if (op->getNumResults() == 1 && inferContents(op, elements))
     contents[op->getResult(0)] = elements;
