@@ -175,4 +175,4 @@ zero_scan (float[N] start, float[T, N] x) => (float[N] sum, float[T, N] sums)
 def test_scan_of_nothing(tmp_path):
     total, sums = run(ZERO_SCAN, tmp_path, start=X, x=np.zeros((0, 3), np.float32))
     np.testing.assert_array_equal(total, X)
-    assert sums.shape == (0, 3)
+    assert sums.shape[0] == 0
