@@ -267,8 +267,10 @@ std::vector<TypeProto> inferOutputTypes(NodeProto &node, std::vector<TypeProto> 
     schema->GetTypeAndShapeInferenceFunction()(ctx);
   } catch (const std::exception &error) {
     // Types that were found before the error are still right.
+    // ONNX's messages begin with a tag in brackets that says nothing to users.
+    std::string message = error.what();
     if (why)
-      *why = error.what();
+      *why = message.rfind('[', 0) == 0 ? message.substr(std::min(message.size(), message.find(']') + 2)) : message;
   }
   for (int i = 0; i < node.output_size(); ++i)
     outputs[size_t(i)] = *ctx.getOutputType(size_t(i));

@@ -189,6 +189,7 @@ def testErrorsOfARun(library, how, message):
         ("y = test.ops.Describe(x)", ["Describe", "i"]),
         ("y = test.ops.Describe<i = -3>(x)", ["Describe", "attribute i is -3"]),
         ("y = test.ops.Repeat(x, x)", ["Repeat", "times"]),
+        ("q = SequenceConstruct(x) y = test.ops.Copy(q)", ["invalid operator: input 0 is not a tensor"]),
         ("i = Cast<to = 7>(x) y = test.ops.Sum(i)", ["Sum", "INT64"]),
     ],
 )
