@@ -33,7 +33,7 @@ if platform.machine() == "x86_64":
 path = [os.path.join(config.onnxc_build_dir, "bin"), config.llvm_tools_dir, os.environ["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)
 config.environment["PYTHONPATH"] = os.path.join(config.onnxc_build_dir, "python")
-for name in ("HOME", "ONNXC_CACHE_DIR"):
+for name in ("HOME", "ONNXC_CACHE_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 

@@ -94,6 +94,7 @@ def suites(build, jobs):
         "errors": pytest(HERE / "errors"),
         "opsets": pytest(HERE / "opsets"),
         "fuzz": ([python, str(HERE / "fuzz" / "run.py"), "--build", str(build), f"-j{jobs}", "--seeds", "0:40"], ownTotals),
+        "operators": ([python, str(HERE / "operators" / "run.py"), "--build", str(build), f"-j{jobs}", "--check"], ownTotals),
         "example": pytest(HERE / "example"),
         "models": (
             [python, str(HERE / "models" / "run.py"), "--build", str(build), "--max-mb", "50"],

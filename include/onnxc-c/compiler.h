@@ -21,7 +21,7 @@ typedef void (*onnxc_diagnostic_fn)(void *user, int severity, const char *messag
 /* Compiles the model in the file `path` or, if path is NULL, in data[0..size) and writes
  * `output`. options: NULL-terminated array of "key=value", the keys being those of
  * onnxc's command line (docs/cli.md): "O=3", "march=native", "target=", "compile-to=so",
- * "shape=name:1x3x224x224", "dim=batch=1", "winograd=off"; may be NULL. External data is looked for in the
+ * "shape=name:1x3x224x224", "dim=batch=1", "custom-ops=lib.so", "function=gelu.onnxtxt", "winograd=off"; may be NULL. External data is looked for in the
  * folder of `path`. Returns 0, 1 if the model was refused (the diagnostics say why), 2 for
  * an unknown option. Nothing is written and no existing file is touched on failure. */
 ONNXC_EXPORT int onnxc_compile(const char *path, const void *data, size_t size, const char *output,

@@ -14,6 +14,7 @@
 #include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
 #include "onnxc/Tune/Tuner.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
 
@@ -204,10 +205,19 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
   if (targets.size() > 1 && options.phase >= Phase::Tiled && options.phase < Phase::Object)
     return emitError(fileLoc) << "--compile-to shows the code for one CPU from phase tiled on; give one --march";
 
+  // Loaded as long as something may ask for shapes.
+  CustomLibraries customs;
+  for (const std::string &library : options.customOps)
+    if (failed(customs.load(fileLoc, library)))
+      return failure();
+  setCustomOperators(context, options.customOps.empty() ? nullptr : customs.operators());
+  auto forget = llvm::scope_exit([&] { setCustomOperators(context, nullptr); });
+
   // 1. Import.
   if (options.progress)
     options.progress("import");
   ImportOptions importOptions;
+  importOptions.functionFiles = options.functions;
   for (const auto &shape : options.shapes)
     importOptions.shapes[shape.getKey().str()] = {shape.getValue().begin(), shape.getValue().end()};
   for (const auto &dim : options.dims)
@@ -303,13 +313,18 @@ LogicalResult compileModel(StringRef path, std::optional<llvm::MemoryBufferRef> 
   TimingScope scope = driver.stage("link");
   if (targets.size() > 1)
     weights.give(*module);
-  std::string metadata = writeMetadata(*module, variants, describeOptions(options));
+  CustomTable table;
+  size_t numObjects = objects.size();
+  if (failed(customs.collect(*module, targets.front(), table, objects)))
+    return failure();
+  bool foreignCode = objects.size() > numObjects;
+  std::string metadata = writeMetadata(*module, variants, describeOptions(options), table);
   std::string descriptor;
-  if (failed(emitDescriptor(*module, metadata, variants, descriptor)))
+  if (failed(emitDescriptor(*module, metadata, variants, descriptor, table)))
     return failure();
   objects.push_back(std::move(descriptor));
   return linkModel(fileLoc, objects, *module, targets.front(), output,
-                   options.phase == Phase::Object ? LinkKind::Object : LinkKind::SharedObject);
+                   options.phase == Phase::Object ? LinkKind::Object : LinkKind::SharedObject, foreignCode);
 }
 
 } // namespace onnxc

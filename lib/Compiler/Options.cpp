@@ -84,6 +84,10 @@ std::string setOption(CompileOptions &options, StringRef key, StringRef value) {
     if (!value.contains('=') || name.empty() || size.getAsInteger(10, number) || number < 0)
       return wrong("of the form symbol=size");
     options.dims[name] = number;
+  } else if (key == "custom-ops" || key == "function") {
+    if (value.empty())
+      return wrong("a file");
+    (key == "function" ? options.functions : options.customOps).push_back(value.str());
   } else if (key == "winograd") {
     if (!is_contained({"off", "f2", "f4", "auto"}, value))
       return wrong("off, f2, f4 or auto");

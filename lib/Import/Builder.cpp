@@ -96,11 +96,13 @@ Type GraphBuilder::resultType(Scope &scope, NodeProto &node, int i, ValueRange o
   std::vector<TypeProto> inputTypes;
   for (Value operand : operands)
     inputTypes.push_back(fromMlirType(operand.getType()));
-  if (Type inferred = toMlirType(inferOutputTypes(node, inputTypes)[size_t(i)], context))
+  std::string why;
+  if (Type inferred = toMlirType(inferOutputTypes(node, inputTypes, schemas, &why)[size_t(i)], context))
     return inferred;
-  const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
-      node.op_type(), isStandardDomain(node.domain()) ? int(newestOpsets().at(node.domain())) : 1,
-      node.domain());
+  const ::onnx::OpSchema *schema = schemas.newest(node);
+  // What a library says of its own operator is what counts.
+  if (!why.empty() && schemas.custom(node))
+    fail("invalid operator: " + why);
   if (schema && !schema->outputs().empty()) {
     const auto &output = schema->outputs()[std::min(size_t(i), schema->outputs().size() - 1)];
     const auto &inputs = schema->inputs();
@@ -284,6 +286,8 @@ void GraphBuilder::buildCustom(Scope &scope, NodeProto &node, Location loc) {
   Builder b(context);
   auto op = onnx::CustomOp::create(scope.builder, loc, types, b.getStringAttr(node.domain()),
                                    b.getStringAttr(node.op_type()), attrs.getDictionary(context), operands);
+  if (const auto *declared = schemas.custom(node))
+    op->setAttr(kCustomVersionAttr, b.getI64IntegerAttr(declared->op->since_version));
   for (int i = 0; i < node.output_size(); ++i)
     if (!node.output(i).empty())
       scope.values[node.output(i)] = op->getResult(i);

@@ -4,6 +4,7 @@
 #define ONNXC_LIB_IMPORT_BUILDER_H
 
 #include "ExternalData.h"
+#include "Schemas.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -20,8 +21,8 @@ class GraphBuilder {
 public:
   /// `file` is the model's name in locations, `opsets` are what messages show.
   GraphBuilder(mlir::MLIRContext *context, mlir::StringAttr file, const OpsetMap &opsets,
-               ExternalDataReader &external)
-      : context(context), file(file), opsets(opsets), external(external) {}
+               ExternalDataReader &external, const Schemas &schemas)
+      : context(context), file(file), opsets(opsets), external(external), schemas(schemas) {}
 
   /// Builds func.func @main_graph at the end of `module`. Takes the data out of
   /// the graph's tensors.
@@ -50,6 +51,7 @@ private:
   mlir::StringAttr file;
   const OpsetMap &opsets;
   ExternalDataReader &external;
+  const Schemas &schemas;
   /// All operations are at this place, if set.
   std::optional<mlir::Location> fixedLoc;
 

@@ -39,8 +39,9 @@ using FunctionKey = std::pair<std::string, std::string>; // domain, name
 
 class Checker {
 public:
-  Checker(ModelProto &model, const ImportOptions &options, ExternalDataReader &external)
-      : model(model), options(options), external(external) {}
+  Checker(ModelProto &model, const ImportOptions &options, ExternalDataReader &external,
+          const CustomOperators *customs)
+      : model(model), options(options), external(external), customs(customs) {}
 
   OpsetMap run();
 
@@ -48,6 +49,7 @@ private:
   ModelProto &model;
   const ImportOptions &options;
   ExternalDataReader &external;
+  const CustomOperators *customs;
   std::map<FunctionKey, std::vector<int>> functions;
   std::vector<std::string> unknown;
   int64_t nodes = 0, bytes = 0;
@@ -63,6 +65,7 @@ private:
   void checkNodes(google::protobuf::RepeatedPtrField<NodeProto> &list, Scope &scope,
                   const OpsetMap &opsets, int depth, bool inFunction);
   void checkNode(NodeProto &node, const OpsetMap &opsets, bool inFunction);
+  void checkCustom(const NodeProto &node, const OpsetMap &opsets);
   void checkFunctions();
   void checkFunctionSizes();
 };
@@ -291,6 +294,22 @@ void checkSubgraphs(const NodeProto &node, int64_t opset) {
   }
 }
 
+// A node of an operator that a library declares.
+void Checker::checkCustom(const NodeProto &node, const OpsetMap &opsets) {
+  int64_t first = customs ? customs->firstVersion(node.domain(), node.op_type()) : 0;
+  if (first == 0)
+    return;
+  Schemas schemas(customs, opsets);
+  const CustomOperators::Operator *declared = schemas.custom(node);
+  if (!declared)
+    fail("it is declared from version " + std::to_string(first) + " of the domain on, the model imports version " +
+         std::to_string(schemas.versionOf(node.domain())));
+  for (const AttributeProto &attr : node.attribute())
+    if (attr.has_g())
+      fail("attribute '" + attr.name() + "' is a graph, which custom operators cannot have");
+  declared->schema->Verify(node);
+}
+
 void Checker::checkNode(NodeProto &node, const OpsetMap &opsets, bool inFunction) {
   if (!inFunction)
     for (const AttributeProto &attr : node.attribute())
@@ -298,8 +317,10 @@ void Checker::checkNode(NodeProto &node, const OpsetMap &opsets, bool inFunction
         fail("attribute '" + attr.name() + "' refers to an attribute of a function, but the node is in none");
   if (node.domain() == internalDomain)
     fail("the domain is reserved");
-  if (functions.count({node.domain(), node.op_type()}) || !isStandardDomain(node.domain()))
+  if (functions.count({node.domain(), node.op_type()}))
     return;
+  if (!isStandardDomain(node.domain()))
+    return checkCustom(node, opsets);
   auto opset = opsets.find(node.domain());
   if (opset == opsets.end())
     fail("the model imports no opset of this domain");
@@ -487,9 +508,9 @@ OpsetMap Checker::run() {
 
 } // namespace
 
-OpsetMap checkAndNormalise(ModelProto &model, const ImportOptions &options,
-                           ExternalDataReader &external) {
-  return Checker(model, options, external).run();
+OpsetMap checkAndNormalise(ModelProto &model, const ImportOptions &options, ExternalDataReader &external,
+                           const CustomOperators *customs) {
+  return Checker(model, options, external, customs).run();
 }
 
 } // namespace onnxc::importer

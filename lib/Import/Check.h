@@ -4,7 +4,7 @@
 #define ONNXC_LIB_IMPORT_CHECK_H
 
 #include "ExternalData.h"
-#include "Proto.h"
+#include "Schemas.h"
 
 #include "onnxc/Import/Import.h"
 
@@ -15,8 +15,8 @@ namespace onnxc::importer {
 /// topological order, sparse tensors dense, small external tensors inline; and
 /// checks it: opsets, names, operators, schemas, tensors, limits. Returns the
 /// model's opsets. Throws ImportError.
-OpsetMap checkAndNormalise(ModelProto &model, const ImportOptions &options,
-                           ExternalDataReader &external);
+OpsetMap checkAndNormalise(ModelProto &model, const ImportOptions &options, ExternalDataReader &external,
+                           const CustomOperators *customs);
 
 /// Replaces dimensions as the options ask.
 void pinDimensions(ModelProto &model, const ImportOptions &options);

@@ -273,15 +273,16 @@ LogicalResult expand(Operation *op, RewriterBase &rewriter) {
     return failure();
   OpsetMap opsets;
   ModelProto model = bodyModel(*function, node, inputTypes, opsets);
-  upgradeModel(model, opsets);
-  inferTypes(model, newestOpsets());
+  Schemas schemas;
+  upgradeModel(model, opsets, schemas);
+  inferTypes(model, newestOpsets(), schemas);
 
   SmallVector<Value> inputs;
   for (Value operand : op->getOperands())
     if (!onnx::isNone(operand))
       inputs.push_back(operand);
   ExternalDataReader external("");
-  GraphBuilder builder(op->getContext(), StringAttr::get(op->getContext(), ""), opsets, external);
+  GraphBuilder builder(op->getContext(), StringAttr::get(op->getContext(), ""), opsets, external, schemas);
   builder.placeholderRegions = exporter.regions;
   // Built apart, so that nothing is left of it when the body cannot be built.
   auto block = std::make_unique<Block>();

@@ -3,6 +3,7 @@
 #include "Builder.h"
 #include "Check.h"
 #include "FunctionDefaults.h"
+#include "Functions.h"
 #include "Load.h"
 #include "TypeInference.h"
 #include "Upgrade.h"
@@ -48,7 +49,7 @@ void setModuleAttributes(ModuleOp module, const ModelProto &model, const OpsetMa
   set("onnx.file", b.getStringAttr(file));
 }
 
-void collectCustomNodes(const GraphProto &graph, const OpsetMap &opsets, bool &untyped,
+void collectCustomNodes(const GraphProto &graph, const OpsetMap &opsets, const Schemas &schemas, bool &untyped,
                         std::vector<std::string> &found) {
   std::unordered_set<std::string> typed;
   for (const ValueInfoProto &value : graph.value_info())
@@ -56,8 +57,8 @@ void collectCustomNodes(const GraphProto &graph, const OpsetMap &opsets, bool &u
   for (const NodeProto &node : graph.node()) {
     for (const AttributeProto &attr : node.attribute())
       if (attr.has_g())
-        collectCustomNodes(attr.g(), opsets, untyped, found);
-    if (isStandardDomain(node.domain()))
+        collectCustomNodes(attr.g(), opsets, schemas, untyped, found);
+    if (isStandardDomain(node.domain()) || schemas.newest(node))
       continue;
     found.push_back(describe(node, opsets));
     for (const std::string &output : node.output())
@@ -66,12 +67,15 @@ void collectCustomNodes(const GraphProto &graph, const OpsetMap &opsets, bool &u
 }
 
 // What ONNX Runtime wrote and nobody else can run.
-void collectRefused(const GraphProto &graph, const OpsetMap &opsets, std::vector<std::string> &found) {
+void collectRefused(const GraphProto &graph, const OpsetMap &opsets, const Schemas &schemas,
+                    std::vector<std::string> &found) {
   for (const NodeProto &node : graph.node()) {
     for (const AttributeProto &attr : node.attribute())
       if (attr.has_g())
-        collectRefused(attr.g(), opsets, found);
+        collectRefused(attr.g(), opsets, schemas, found);
     std::string advice;
+    if (schemas.custom(node))
+      continue;
     if (node.domain() == microsoftDomain)
       advice = adviceForMicrosoft(node.op_type());
     else if (node.domain() == "com.microsoft.nchwc" || node.domain() == "com.ms.internal.nhwc")
@@ -82,44 +86,64 @@ void collectRefused(const GraphProto &graph, const OpsetMap &opsets, std::vector
   }
 }
 
-void checkRefused(const GraphProto &graph, const OpsetMap &opsets) {
+void checkRefused(const GraphProto &graph, const OpsetMap &opsets, const Schemas &schemas) {
   std::vector<std::string> found;
-  collectRefused(graph, opsets, found);
+  collectRefused(graph, opsets, schemas, found);
   if (!found.empty())
     throw ImportError("the model has operators of ONNX Runtime that are not supported", found);
 }
 
 // Nothing can be built after an operator that ONNX does not define unless the
 // model gives the types of its outputs.
-void checkCustomNodes(const GraphProto &graph, const OpsetMap &opsets) {
+void checkCustomNodes(const GraphProto &graph, const OpsetMap &opsets, const Schemas &schemas) {
   bool untyped = false;
   std::vector<std::string> found;
-  collectCustomNodes(graph, opsets, untyped, found);
-  if (untyped)
-    throw ImportError("the model has operators that ONNX does not define, and does not give the types of "
-                      "their outputs (value_info)",
+  collectCustomNodes(graph, opsets, schemas, untyped, found);
+  if (!untyped)
+    return;
+  const CustomOperators *customs = schemas.customOperators();
+  if (customs && !customs->empty())
+    throw ImportError("the model has operators that neither ONNX nor " + customs->paths() +
+                          " (--custom-ops) nor a function (--function) declares",
                       found);
+  throw ImportError("the model has operators that ONNX does not define, and does not give the types of "
+                    "their outputs (value_info): a library can implement them (--custom-ops), or an ONNX function "
+                    "(--function)",
+                    found);
+}
+
+// What a function's file imports of other domains, where the model does not.
+void addFunctionOpsets(const ModelProto &model, OpsetMap &opsets) {
+  for (const FunctionProto &function : model.functions())
+    for (const auto &import : function.opset_import())
+      if (!isStandardDomain(import.domain()))
+        opsets.emplace(import.domain(), import.version());
 }
 
 OwningOpRef<ModuleOp> buildModule(ModelProto &model, StringRef file, const std::string &folder,
                                   const ImportOptions &options, MLIRContext &context) {
   ExternalDataReader external(folder);
-  OpsetMap opsets = checkAndNormalise(model, options, external);
+  addFunctions(model, options.functionFiles);
+  const CustomOperators *customs = customOperators(&context);
+  OpsetMap opsets = checkAndNormalise(model, options, external, customs);
+  OpsetMap versions = opsets;
+  addFunctionOpsets(model, versions);
+  Schemas schemas(customs, versions);
   pinDimensions(model, options);
 
   auto fileAttr = StringAttr::get(&context, file);
   OwningOpRef<ModuleOp> module = ModuleOp::create(FileLineColLoc::get(fileAttr, 0, 0));
   setModuleAttributes(*module, model, opsets, file);
 
-  upgradeModel(model, opsets);
+  upgradeModel(model, opsets, schemas);
   if (model.functions_size()) {
     giveFunctionDefaults(model);
     ::onnx::inliner::InlineLocalFunctions(model);
   }
-  checkRefused(model.graph(), opsets);
-  inferTypes(model, newestOpsets());
-  checkCustomNodes(model.graph(), opsets);
-  GraphBuilder(&context, fileAttr, opsets, external).buildMain(*model.mutable_graph(), *module);
+  checkRefused(model.graph(), opsets, schemas);
+  inferTypes(model, newestOpsets(), schemas);
+  checkCustomNodes(model.graph(), opsets, schemas);
+  GraphBuilder(&context, fileAttr, opsets, external, schemas).buildMain(*model.mutable_graph(), *module);
   return module;
 }
 

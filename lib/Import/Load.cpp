@@ -91,35 +91,77 @@ void checkSize(uint64_t size) {
 
 } // namespace
 
-ModelProto loadModelFile(const std::string &path) {
+// A file that stays open while `read` gets its descriptor, its size and its first bytes.
+template <typename Read> static ModelProto readFile(const std::string &path, const char *what, Read read) {
   FileDescriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0)
-    fail(std::string("cannot open the model: ") + std::strerror(errno));
+    fail(std::string("cannot open the ") + what + ": " + std::strerror(errno));
   struct stat info;
   if (fstat(file.fd, &info) != 0)
-    fail(std::string("cannot read the model: ") + std::strerror(errno));
+    fail(std::string("cannot read the ") + what + ": " + std::strerror(errno));
   if (!S_ISREG(info.st_mode))
-    fail("cannot read the model: not a regular file");
+    fail(std::string("cannot read the ") + what + ": not a regular file");
   checkSize(uint64_t(info.st_size));
-
   char start[256];
   ssize_t got = pread(file.fd, start, sizeof(start), 0);
   if (got < 0)
-    fail(std::string("cannot read the model: ") + std::strerror(errno));
-  if (!looksLikeText({start, size_t(got)})) {
-    google::protobuf::io::FileInputStream stream(file.fd);
-    return parseBinary(stream);
-  }
-  std::string text(size_t(info.st_size), '\0');
+    fail(std::string("cannot read the ") + what + ": " + std::strerror(errno));
+  return read(file.fd, size_t(info.st_size), std::string_view(start, size_t(got)));
+}
+
+static std::string readAll(int fd, size_t size) {
+  std::string text(size, '\0');
   for (size_t at = 0; at < text.size();) {
-    ssize_t n = pread(file.fd, text.data() + at, text.size() - at, off_t(at));
+    ssize_t n = pread(fd, text.data() + at, text.size() - at, off_t(at));
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
       fail("cannot read the model");
     at += size_t(n);
   }
-  return parseText(text);
+  return text;
+}
+
+ModelProto loadModelFile(const std::string &path) {
+  return readFile(path, "model", [](int fd, size_t size, std::string_view start) {
+    if (looksLikeText(start))
+      return parseText(readAll(fd, size));
+    google::protobuf::io::FileInputStream stream(fd);
+    return parseBinary(stream);
+  });
+}
+
+// In both binary forms field 1 comes first: a model's IR version, or a function's name.
+static bool looksLikeFunction(std::string_view start) { return !start.empty() && start[0] == '\x0a'; }
+
+static ModelProto parseFunctionText(std::string_view text) {
+  if (text.substr(0, text.find('>')).find("ir_version") != std::string_view::npos)
+    return parseText(text);
+  checkTextNesting(text);
+  ModelProto model;
+  ::onnx::OnnxParser parser(text);
+  do {
+    ::onnx::Common::Status status = parser.Parse(*model.add_functions());
+    if (!status.IsOK())
+      fail("not a valid ONNX function: " + status.ErrorMessage());
+  } while (!parser.EndOfInput());
+  return model;
+}
+
+ModelProto loadFunctionFile(const std::string &path) {
+  return readFile(path, "functions", [](int fd, size_t size, std::string_view start) {
+    if (looksLikeText(start))
+      return parseFunctionText(readAll(fd, size));
+    google::protobuf::io::FileInputStream stream(fd);
+    if (!looksLikeFunction(start))
+      return parseBinary(stream);
+    google::protobuf::io::CodedInputStream coded(&stream);
+    coded.SetRecursionLimit(protobufRecursionLimit);
+    ModelProto model;
+    if (!model.add_functions()->ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage())
+      fail("not a valid ONNX function: the file is truncated, damaged or in another format");
+    return model;
+  });
 }
 
 ModelProto parseModel(std::string_view bytes) {

@@ -84,7 +84,10 @@ void restoreDeclared(GraphProto &graph, const DeclaredTypes &declared) {
 
 class Inferrer {
 public:
-  Inferrer(ModelProto &model, const OpsetMap &opsets) : graph(*model.mutable_graph()) {
+  Inferrer(ModelProto &model, const OpsetMap &opsets, const Schemas &schemas)
+      : graph(*model.mutable_graph()), schemas(schemas) {
+    for (const auto &[domain, version] : schemas.importedOpsets())
+      imports[domain] = int(version);
     for (const auto &[domain, version] : opsets)
       imports[domain] = int(version);
     imports[internalDomain] = 1;
@@ -99,6 +102,7 @@ public:
 
 private:
   GraphProto &graph;
+  const Schemas &schemas;
   std::unordered_map<std::string, int> imports;
   inference::ModelLocalFunctionsMap functions;
   DeclaredTypes declared;
@@ -181,21 +185,20 @@ void Inferrer::setType(const std::string &name, const TypeProto *inferred) {
 
 void Inferrer::inferNode(NodeProto &node, inference::GraphInferenceContext &context) {
   auto import = imports.find(node.domain());
-  auto *registry = ::onnx::OpSchemaRegistry::Instance();
   const ::onnx::OpSchema *schema =
       import == imports.end() ? nullptr
-                              : registry->GetSchema(node.op_type(), import->second, node.domain());
+                              : schemas.GetSchema(node.op_type(), import->second, node.domain());
   inference::InferenceContextImpl ctx(node, types, data, sparseData, options, &shapeData, &context);
   try {
     auto function = functions.find(node.domain() + ":" + node.op_type() +
                                    (node.overload().empty() ? "" : ":" + node.overload()));
     if (function != functions.end())
-      inference::InferShapeForFunctionNode(*function->second, registry, ctx, options, functions,
+      inference::InferShapeForFunctionNode(*function->second, &schemas, ctx, options, functions,
                                            nullptr, &shapeData);
     else if (schema && schema->has_type_and_shape_inference_function())
       inferenceFunctionOf(*schema)(ctx);
     else if (schema && schema->HasFunction())
-      inference::InferShapeForFunctionNode(*schema->GetFunction(import->second), registry, ctx, options,
+      inference::InferShapeForFunctionNode(*schema->GetFunction(import->second), &schemas, ctx, options,
                                            functions, nullptr, &shapeData);
     else if (schema)
       inferenceFunctionOf(*schema)(ctx);
@@ -232,7 +235,7 @@ void Inferrer::run() {
   for (const TensorProto &tensor : graph.initializer())
     addInitializer(tensor);
   inference::GraphInferenceContext context(types, imports, nullptr, functions,
-                                           ::onnx::OpSchemaRegistry::Instance(), &shapeData,
+                                           &schemas, &shapeData,
                                            ::onnx::Version::IR_VERSION);
   for (NodeProto &node : *graph.mutable_node())
     inferNode(node, context);
@@ -256,27 +259,30 @@ void Inferrer::run() {
 
 } // namespace
 
-void inferTypes(ModelProto &model, const OpsetMap &opsets) { Inferrer(model, opsets).run(); }
+void inferTypes(ModelProto &model, const OpsetMap &opsets, const Schemas &schemas) {
+  Inferrer(model, opsets, schemas).run();
+}
 
-std::vector<TypeProto> inferOutputTypes(NodeProto &node, std::vector<TypeProto> inputTypes) {
+std::vector<TypeProto> inferOutputTypes(NodeProto &node, std::vector<TypeProto> inputTypes, const Schemas &schemas,
+                                        std::string *why) {
   std::unordered_map<std::string, TypeProto *> types;
   for (int i = 0; i < node.input_size() && size_t(i) < inputTypes.size(); ++i)
     if (hasInput(node, i) && inputTypes[size_t(i)].value_case() != TypeProto::VALUE_NOT_SET)
       types[node.input(i)] = &inputTypes[size_t(i)];
   std::vector<TypeProto> outputs(size_t(node.output_size()));
-  auto newest = newestOpsets().find(node.domain());
-  if (newest == newestOpsets().end())
-    return outputs;
-  const ::onnx::OpSchema *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
-      node.op_type(), int(newest->second), node.domain());
+  const ::onnx::OpSchema *schema = schemas.newest(node);
   if (!schema || !schema->has_type_and_shape_inference_function())
     return outputs;
   ::onnx::ShapeInferenceOptions options(false, 0, false);
   inference::InferenceContextImpl ctx(node, types, {}, {}, options);
   try {
     schema->GetTypeAndShapeInferenceFunction()(ctx);
-  } catch (const std::exception &) {
+  } catch (const std::exception &error) {
     // Types that were found before the error are still right.
+    // ONNX's messages begin with a tag in brackets that says nothing to users.
+    std::string message = error.what();
+    if (why)
+      *why = message.rfind('[', 0) == 0 ? message.substr(std::min(message.size(), message.find(']') + 2)) : message;
   }
   for (int i = 0; i < node.output_size(); ++i)
     outputs[size_t(i)] = *ctx.getOutputType(size_t(i));

@@ -361,10 +361,10 @@ static void setImports(google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdP
   }
 }
 
-void upgradeModel(ModelProto &model, const OpsetMap &opsets) {
+void upgradeModel(ModelProto &model, const OpsetMap &opsets, const Schemas &schemas) {
   bool newest = isNewest(opsets);
   if (!newest)
-    inferTypes(model, opsets); // some adapters need ranks
+    inferTypes(model, opsets, schemas); // some adapters need ranks
   Upgrader upgrader(model);
   OpsetMap custom = opsets;
   for (FunctionProto &function : *model.mutable_functions()) {

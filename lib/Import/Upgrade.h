@@ -7,7 +7,7 @@
 #ifndef ONNXC_LIB_IMPORT_UPGRADE_H
 #define ONNXC_LIB_IMPORT_UPGRADE_H
 
-#include "Proto.h"
+#include "Schemas.h"
 
 #include <set>
 #include <unordered_map>
@@ -122,7 +122,7 @@ private:
 };
 
 /// Upgrades the graph and all functions to the newest opsets. Throws ImportError.
-void upgradeModel(ModelProto &model, const OpsetMap &opsets);
+void upgradeModel(ModelProto &model, const OpsetMap &opsets, const Schemas &schemas);
 
 } // namespace onnxc::importer
 

@@ -2,6 +2,7 @@
 // protobuf graphs, work on MLIR operations.
 #include "onnxc/Schema/InferTypes.h"
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
+#include "onnxc/Schema/CustomOperators.h"
 #include "onnxc/Schema/MicrosoftSchemas.h"
 #include "onnxc/Schema/Protos.h"
 
@@ -225,6 +226,12 @@ private:
 
 const ::onnx::OpSchema *findSchema(Operation *op) {
   if (auto custom = dyn_cast<onnx::CustomOp>(op)) {
+    if (auto version = op->getAttrOfType<IntegerAttr>(kCustomVersionAttr)) {
+      const CustomOperators *customs = customOperators(op->getContext());
+      const CustomOperators::Operator *found =
+          customs ? customs->find(custom.getDomainName().str(), custom.getOpType().str(), version.getInt()) : nullptr;
+      return found ? found->schema.get() : nullptr;
+    }
     if (custom.getDomainName() != microsoftDomain)
       return nullptr;
     registerMicrosoftSchemas();

@@ -44,6 +44,16 @@ static void like(InferenceContext &ctx, size_t input, size_t output) {
 void likeFirst(InferenceContext &ctx) { like(ctx, 0, 0); }
 void likeSecond(InferenceContext &ctx) { like(ctx, 1, 0); }
 
+// As many tokens for each string as the one has that has most.
+void tokens(InferenceContext &ctx) {
+  setElem(ctx, 0, TensorProto::STRING);
+  if (const Shape *shape = shapeOf(ctx, 0)) {
+    Shape rows = *shape;
+    rows.add_dim();
+    setShape(ctx, 0, rows);
+  }
+}
+
 void biasDropout(InferenceContext &ctx) {
   like(ctx, 0, 0);
   setElem(ctx, 1, TensorProto::BOOL);

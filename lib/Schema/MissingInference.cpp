@@ -221,6 +221,28 @@ static void svmClassifier(InferenceContext &ctx) {
   labelsAndScores(ctx, hasStrings, pairs ? classes * (classes - 1) / 2 : classes);
 }
 
+// The columns that the indices choose, of all rows; one row is a matrix in the result, of which its own function tells
+// nothing. The indices may have any shape.
+static void arrayFeatureExtractor(InferenceContext &ctx) {
+  ::onnx::propagateElemTypeFromInputToOutput(ctx, 0, 0);
+  if (!::onnx::hasNInputShapes(ctx, 1))
+    return;
+  const TensorShapeProto &in = ::onnx::getInputShape(ctx, 0);
+  TensorShapeProto shape;
+  for (int i = 0; i + 1 < in.dim_size(); ++i)
+    *shape.add_dim() = in.dim(i);
+  if (shape.dim_size() == 0)
+    shape.add_dim()->set_dim_value(1);
+  TensorShapeProto::Dimension columns;
+  if (::onnx::hasInputShape(ctx, 1)) {
+    columns.set_dim_value(1);
+    for (const auto &dim : ::onnx::getInputShape(ctx, 1).dim())
+      columns = columns * dim;
+  }
+  *shape.add_dim() = columns;
+  ::onnx::updateOutputShape(ctx, 0, shape);
+}
+
 // The gradient of each differentiated input is like it.
 static void gradient(InferenceContext &ctx) {
   for (size_t i = 0; i < ctx.getNumOutputs() && i < ctx.getNumInputs(); ++i) {
@@ -235,6 +257,8 @@ static void gradient(InferenceContext &ctx) {
     return svmClassifier;
   if (schema.Name() == "StringNormalizer")
     return stringNormalizer;
+  if (schema.Name() == "ArrayFeatureExtractor")
+    return arrayFeatureExtractor;
   using Completed = void (*)(const ::onnx::OpSchema &, InferenceContext &);
   static const std::map<std::string, Completed> incomplete = {
       {"Attention", attention}, {"CenterCropPad", likeInput}, {"ConvInteger", likeInput},

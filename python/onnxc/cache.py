@@ -18,6 +18,10 @@ def _key(model, options):
 
     compiler = os.stat(library_path())
     add(compiler.st_size, compiler.st_mtime_ns, sorted(options.items()))
+    for key in ("custom-ops", "custom_ops", "function"):
+        files = options.get(key) or []
+        for file in [files] if isinstance(files, (str, os.PathLike)) else files:
+            add(Path(file).read_bytes() if Path(file).is_file() else b"")
     if "native" in str(options.get("march", "native")).split(","):
         # The folder may be shared by different machines.
         add(_cpu_flags())

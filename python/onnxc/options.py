@@ -5,6 +5,7 @@ a result (memory pattern, logging).
 """
 
 import enum
+import os
 
 from . import _onnxc
 from .errors import InvalidArgument, Unsupported
@@ -49,6 +50,7 @@ class SessionOptions:
         self.logid = ""
         self._dims = {}
         self._config = {}
+        self._custom_ops = []
 
     def __setattr__(self, name, value):
         if name == "execution_mode" and value != ExecutionMode.ORT_SEQUENTIAL:
@@ -85,7 +87,9 @@ class SessionOptions:
             raise InvalidArgument(f"there is no session config entry '{key}'") from None
 
     def register_custom_ops_library(self, path):
-        raise Unsupported("register_custom_ops_library: custom operators must be known when the model is compiled")
+        """A library of custom operators (docs/custom-operators.md): for compiling a model given as .onnx, and for one
+        that is compiled and loads the library."""
+        self._custom_ops.append(os.fspath(path))
 
     def add_initializer(self, name, value):
         raise Unsupported("add_initializer: initializers are part of the compiled model")
@@ -95,6 +99,8 @@ class SessionOptions:
         options = {"O": min(int(self.graph_optimization_level), 3)}
         if self._dims:
             options["dim"] = dict(self._dims)
+        if self._custom_ops:
+            options["custom-ops"] = list(self._custom_ops)
         for key, value in self._config.items():
             if key != "onnxc.cache_dir":
                 options[key.removeprefix("onnxc.")] = value

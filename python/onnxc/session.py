@@ -55,7 +55,11 @@ class InferenceSession:
             raise Unsupported(f"InferenceSession has no argument '{next(iter(kwargs))}'")
         _check_providers(providers, provider_options)
         self._sess_options = sess_options if sess_options is not None else SessionOptions()
-        arguments = self._sess_options.intra_op_num_threads, bool(self._sess_options.enable_profiling)
+        arguments = (
+            self._sess_options.intra_op_num_threads,
+            bool(self._sess_options.enable_profiling),
+            list(self._sess_options._custom_ops),
+        )
         model = path_or_bytes
         if hasattr(model, "SerializeToString"):
             model = model.SerializeToString()

@@ -41,10 +41,11 @@ void raise(const Error &error) {
   PyErr_SetString(type.ptr(), error.what());
 }
 
-SessionOptions makeOptions(int threads, bool profile) {
+SessionOptions makeOptions(int threads, bool profile, std::vector<std::string> customOps) {
   SessionOptions options;
   options.threads = threads;
   options.profile = profile;
+  options.customOpLibraries = std::move(customOps);
   return options;
 }
 
@@ -124,20 +125,22 @@ NB_MODULE(_onnxc, m) {
   nb::class_<Session>(m, "Session")
       .def(
           "__init__",
-          [](Session *self, const std::string &path, int threads, bool profile) {
+          [](Session *self, const std::string &path, int threads, bool profile, std::vector<std::string> customOps) {
             nb::gil_scoped_release release;
-            new (self) Session(path, makeOptions(threads, profile));
+            new (self) Session(path, makeOptions(threads, profile, std::move(customOps)));
           },
-          "path"_a, "threads"_a = 0, "profile"_a = false)
+          "path"_a, "threads"_a = 0, "profile"_a = false,
+          "custom_ops"_a = std::vector<std::string>())
       .def_static(
           "from_bytes",
-          [](nb::bytes data, int threads, bool profile) {
+          [](nb::bytes data, int threads, bool profile, std::vector<std::string> customOps) {
             const void *bytes = data.data();
             size_t size = data.size();
             nb::gil_scoped_release release;
-            return Session(bytes, size, makeOptions(threads, profile));
+            return Session(bytes, size, makeOptions(threads, profile, std::move(customOps)));
           },
-          "data"_a, "threads"_a = 0, "profile"_a = false)
+          "data"_a, "threads"_a = 0, "profile"_a = false,
+          "custom_ops"_a = std::vector<std::string>())
       .def_prop_ro("inputs", &Session::inputs)
       .def_prop_ro("outputs", &Session::outputs)
       .def_prop_ro("metadata", &Session::metadata)

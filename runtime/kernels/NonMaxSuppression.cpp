@@ -1,7 +1,8 @@
 // NonMaxSuppression: greedy by falling score, each (batch, class) on its own.
 #include <algorithm>
+#include <math.h>
 
-#include "common.h"
+#include "cpu.h"
 
 using namespace onnxc_k;
 
@@ -22,13 +23,50 @@ Box loadBox(const float *b, bool center) {
   return box;
 }
 
-bool overlaps(const Box &a, const Box &b, float threshold) {
-  float height = std::min(a.y2, b.y2) - std::max(a.y1, b.y1);
-  float width = std::min(a.x2, b.x2) - std::max(a.x1, b.x1);
-  if (height <= 0 || width <= 0 || a.area <= 0 || b.area <= 0)
-    return false;
-  float intersection = height * width;
-  return intersection > threshold * (a.area + b.area - intersection);
+// The boxes that were chosen so far, a row for each of their numbers.
+struct Chosen {
+  float *y1, *x1, *y2, *x2, *area;
+  int64_t count;
+
+  void add(const Box &box) {
+    y1[count] = box.y1;
+    x1[count] = box.x1;
+    y2[count] = box.y2;
+    x2[count] = box.x2;
+    area[count++] = box.area;
+  }
+};
+
+// Whether one of the chosen boxes covers too much of this one. Many at a time, without a branch.
+__attribute__((always_inline)) inline bool isCoveredBody(const Chosen &chosen, const Box &box, float threshold) {
+  constexpr int64_t kAtATime = 64;
+  for (int64_t from = 0; from < chosen.count; from += kAtATime) {
+    int64_t to = std::min(chosen.count, from + kAtATime);
+    int32_t any = 0;
+    for (int64_t i = from; i < to; ++i) {
+      float y2 = box.y2 < chosen.y2[i] ? box.y2 : chosen.y2[i], y1 = box.y1 > chosen.y1[i] ? box.y1 : chosen.y1[i];
+      float x2 = box.x2 < chosen.x2[i] ? box.x2 : chosen.x2[i], x1 = box.x1 > chosen.x1[i] ? box.x1 : chosen.x1[i];
+      float height = y2 - y1, width = x2 - x1, intersection = height * width;
+      any |= (height > 0) & (width > 0) & (chosen.area[i] > 0) &
+             (intersection > threshold * (box.area + chosen.area[i] - intersection));
+    }
+    if (any)
+      return box.area > 0;
+  }
+  return false;
+}
+ONNXC_VERSIONS(bool, isCovered, (const Chosen &chosen, const Box &box, float threshold), (chosen, box, threshold))
+
+// The score and the place of a box as one number: smaller for a higher score, then for a smaller place. NaN comes where
+// compareNumbers has it.
+uint64_t rankOf(float score, int64_t place) {
+  uint32_t bits = 0;
+  score += 0.0f; // no negative zero
+  if (score != score)
+    score = NAN;
+  memcpy(&bits, &score, sizeof(bits));
+  bits = bits >> 31 ? bits : ~bits & 0x7fffffff;
+  return static_cast<uint64_t>(bits) << 32 | static_cast<uint32_t>(place);
 }
 
 } // namespace
@@ -38,6 +76,8 @@ ONNXC_KERNEL(NonMaxSuppression) {
   if (boxes.rank != 3 || scores.rank != 3 || boxes.dims[2] != 4 || boxes.dims[0] != scores.dims[0] ||
       boxes.dims[1] != scores.dims[2])
     onnxc_fail(ctx, "NonMaxSuppression: boxes must be [batches, n, 4] and scores [batches, classes, n]");
+  if (boxes.dims[1] > UINT32_MAX)
+    onnxc_fail(ctx, "NonMaxSuppression: there are more than 2^32 boxes");
   int64_t n = boxes.dims[1], classes = scores.dims[1], groups = boxes.dims[0] * classes;
   auto has = [&](int32_t i) { return isPresent(numIn, in, i) && onnxc_num_elements(&in[i]) > 0; };
   int64_t limit = has(2) ? std::min(std::max<int64_t>(intAt(in[2], 0), 0), n) : 0;
@@ -50,30 +90,26 @@ ONNXC_KERNEL(NonMaxSuppression) {
   auto *chosen = scratch<int64_t>(ctx, groups * limit);
   const float *boxData = dataOf<float>(boxes), *scoreData = dataOf<float>(scores);
   parallelFor(ctx, limit > 0 ? groups : 0, static_cast<double>(n) * 10, [=](int64_t begin, int64_t end) {
-    auto *candidates = scratch<int64_t>(ctx, n);
-    auto *kept = scratch<Box>(ctx, limit);
+    auto *candidates = scratch<uint64_t>(ctx, n);
+    auto *kept = scratch<float>(ctx, limit * 5);
     for (int64_t group = begin; group < end; ++group) {
       const float *score = scoreData + group * n;
       const float *box = boxData + group / classes * n * 4;
-      int64_t numCandidates = 0, count = 0;
+      int64_t numCandidates = 0;
       for (int64_t i = 0; i < n; ++i)
         if (!hasScoreThreshold || score[i] > scoreThreshold)
-          candidates[numCandidates++] = i;
-      std::sort(candidates, candidates + numCandidates, [score](int64_t a, int64_t b) {
-        int order = compareNumbers(score[a], score[b]);
-        return order == 0 ? a < b : order > 0;
-      });
-      for (int64_t c = 0; c < numCandidates && count < limit; ++c) {
-        Box current = loadBox(box + candidates[c] * 4, center);
-        bool suppressed = false;
-        for (int64_t i = 0; i < count && !suppressed; ++i)
-          suppressed = overlaps(current, kept[i], iouThreshold);
-        if (suppressed)
+          candidates[numCandidates++] = rankOf(score[i], i);
+      std::sort(candidates, candidates + numCandidates);
+      Chosen boxesOfGroup = {kept, kept + limit, kept + 2 * limit, kept + 3 * limit, kept + 4 * limit, 0};
+      for (int64_t c = 0; c < numCandidates && boxesOfGroup.count < limit; ++c) {
+        auto place = static_cast<int64_t>(candidates[c] & UINT32_MAX);
+        Box current = loadBox(box + place * 4, center);
+        if (isCovered(boxesOfGroup, current, iouThreshold))
           continue;
-        kept[count] = current;
-        chosen[group * limit + count++] = candidates[c];
+        chosen[group * limit + boxesOfGroup.count] = place;
+        boxesOfGroup.add(current);
       }
-      counts[group] = count;
+      counts[group] = boxesOfGroup.count;
     }
     onnxc_free(ctx, kept);
     onnxc_free(ctx, candidates);

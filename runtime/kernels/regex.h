@@ -44,8 +44,8 @@ struct RegexDfa {
 
 // Ends the run if the pattern is malformed or uses what is not supported.
 Regex compileRegex(onnxc_ctx *ctx, const onnxc_str &pattern);
-// work: 4 * numInsts integers.
-bool regexFullMatch(const Regex &regex, const onnxc_str &text, int32_t *work);
+// The end of the longest match that begins at the byte `begin`, -1 if there is none. work: 4 * numInsts integers.
+int64_t regexLongestMatch(const Regex &regex, const onnxc_str &text, int64_t begin, int32_t *work);
 // False: the pattern has word boundaries, for which there is none. What it takes is kept for later runs.
 bool makeRegexDfa(onnxc_ctx *ctx, const Regex &regex, RegexDfa &dfa);
 bool regexFullMatch(RegexDfa &dfa, const onnxc_str &text);

@@ -33,6 +33,9 @@ void runRange(void *arg, int64_t begin, int64_t end) {
   currentRange = outer;
 }
 
+// Of the last create on this thread, if something else than memory or the CPU was missing.
+__thread char createError[1024];
+
 [[noreturn]] void jumpOut(onnxc_ctx *ctx) {
   if (currentRange)
     longjmp(*currentRange, 1);
@@ -65,6 +68,19 @@ __attribute__((noinline)) void runGuarded(onnxc_ctx *ctx) {
 }
 
 } // namespace
+
+bool onnxc_rt::attempt(void (*body)(void *), void *arg) {
+  jmp_buf *const outer = currentRange;
+  jmp_buf start;
+  if (_setjmp(start) == 0) {
+    currentRange = &start;
+    body(arg);
+    currentRange = outer;
+    return true;
+  }
+  currentRange = outer;
+  return false;
+}
 
 void onnxc_rt::failWith(onnxc_ctx *ctx, onnxc_status status, const char *format, ...) {
   va_list args;
@@ -128,6 +144,8 @@ void destroy(onnxc_instance *instance) {
   auto *ctx = reinterpret_cast<onnxc_ctx *>(instance);
   if (!ctx)
     return;
+  if (closeCustomOps)
+    closeCustomOps(ctx);
   poolDestroy(ctx);
   unmapMemory(ctx->arenaBase, ctx->arenaMapped);
   free(ctx->inputs);
@@ -139,6 +157,7 @@ onnxc_status create(const onnxc_host *host, onnxc_instance **out) {
   if (!out)
     return ONNXC_INVALID_ARGUMENT;
   *out = nullptr;
+  createError[0] = 0;
   const onnxc_model_desc &desc = onnxc_generated_desc;
   const onnxc_variant *variant = chosenVariant();
   if (!variant)
@@ -158,6 +177,13 @@ onnxc_status create(const onnxc_host *host, onnxc_instance **out) {
   if (!ctx->inputs || !ctx->outputs || (variant->arena_bytes > 0 && !ctx->arena)) {
     destroy(reinterpret_cast<onnxc_instance *>(ctx));
     return ONNXC_OUT_OF_MEMORY;
+  }
+  if (openCustomOps) {
+    onnxc_status status = openCustomOps(ctx, createError, sizeof(createError));
+    if (status != ONNXC_OK) {
+      destroy(reinterpret_cast<onnxc_instance *>(ctx));
+      return status;
+    }
   }
   *out = reinterpret_cast<onnxc_instance *>(ctx);
   return ONNXC_OK;
@@ -181,8 +207,10 @@ onnxc_status run(onnxc_instance *instance, const onnxc_value *inputs, onnxc_valu
   return static_cast<onnxc_status>(ctx->status);
 }
 
-// The reason of a failed create follows from the machine, so it needs no state.
+// What else a create fails of follows from the machine, so it needs no state.
 const char *lastError(const onnxc_instance *instance) {
+  if (!instance && createError[0])
+    return createError;
   if (!instance)
     return chosenVariant() ? "out of memory: the model's working memory can't be allocated"
                            : missingFeatures();

@@ -12,6 +12,7 @@ namespace onnxc_rt {
 constexpr int64_t kAlign = 64;
 constexpr int kNumClasses = 256;
 
+struct CustomOps;
 struct Region;
 
 // Precedes each block of the pool; 64 bytes, so that data stays aligned.
@@ -77,6 +78,7 @@ struct onnxc_ctx {
   void *arena;
   onnxc_rt::Pool pool;
   onnxc_rt::Kept *kept;
+  onnxc_rt::CustomOps *custom; // null: the model has none
   uint64_t run; // counts runs
   onnxc_rt::Input *inputs;
   onnxc_rt::Output *outputs;
@@ -101,6 +103,14 @@ inline void unlock(char *flag) { __atomic_clear(flag, __ATOMIC_RELEASE); }
 
 __attribute__((noreturn, format(printf, 3, 4))) void failWith(onnxc_ctx *ctx, onnxc_status status,
                                                               const char *format, ...);
+
+// Run.cpp: calls body, which may fail (onnxc_fail) without any other effect than that the run has failed: then the
+// result is false, and the caller is to clean up and to fail again.
+bool attempt(void (*body)(void *), void *arg);
+
+// CustomOps.cpp, which is part of models with custom operators only.
+__attribute__((weak)) onnxc_status openCustomOps(onnxc_ctx *ctx, char *message, size_t size);
+__attribute__((weak)) void closeCustomOps(onnxc_ctx *ctx);
 
 // Variants.cpp: the code for this CPU; null if there is none.
 const onnxc_variant *chosenVariant();

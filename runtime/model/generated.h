@@ -8,6 +8,7 @@
 #define ONNXC_MODEL_GENERATED_H
 
 #include "../kernels/kernel.h"
+#include "onnxc/runtime/custom_op.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,8 +60,29 @@ typedef struct onnxc_model_desc {
   int64_t num_variants;
 } onnxc_model_desc;
 
+/* Libraries of custom operators, and the operators that the model calls. */
+typedef struct onnxc_custom_library {
+  const char *name;          /* the file's, without folder */
+  onnxc_custom_ops_fn entry; /* of one that is part of the model; NULL: it is loaded */
+} onnxc_custom_library;
+
+typedef struct onnxc_custom_op {
+  int32_t library;
+  int32_t since_version;
+  const char *domain;
+  const char *name;
+} onnxc_custom_op;
+
+typedef struct onnxc_custom_desc {
+  int64_t num_libraries, num_ops;
+  const onnxc_custom_library *libraries;
+  const onnxc_custom_op *ops;
+} onnxc_custom_desc;
+
 /* ---- defined by generated code ---- */
 extern const onnxc_model_desc onnxc_generated_desc;
+/* Of models with custom operators. */
+extern const onnxc_custom_desc onnxc_generated_custom;
 
 /* ---- called by generated code ---- */
 

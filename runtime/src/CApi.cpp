@@ -44,8 +44,12 @@ SessionOptions convert(const onnxc_session_options *options) {
   result.threads = options->threads;
   result.parallelFor = options->parallel_for;
   result.parallelForUser = options->parallel_for_user;
-  if (options->struct_size >= sizeof(onnxc_session_options))
+  // Members that came later.
+  if (options->struct_size >= offsetof(onnxc_session_options, num_custom_op_libraries))
     result.profile = options->profile != 0;
+  if (options->struct_size >= sizeof(onnxc_session_options))
+    for (int32_t i = 0; i < options->num_custom_op_libraries; ++i)
+      result.customOpLibraries.emplace_back(options->custom_op_libraries[i]);
   return result;
 }
 

@@ -41,6 +41,7 @@ ErrorCode errorCodeOf(onnxc_status status) {
   case ONNXC_OUT_OF_MEMORY:
   case ONNXC_UNSUPPORTED:
   case ONNXC_CANCELLED:
+  case ONNXC_LOAD_FAILED:
     return static_cast<ErrorCode>(status);
   default:
     return ErrorCode::RuntimeError;
@@ -56,6 +57,7 @@ struct Session::Impl {
   ParsedMetadata parsed;
   std::unordered_map<std::string_view, size_t> inputIndex, outputIndex;
   onnxc_host host{};
+  std::vector<const char *> libraries; // of options, for host
   std::optional<Profile> profile;
   OutputMemory outputMemory;
   // The work, in nanoseconds, that the last run had for the pool: it tells whether to wake the
@@ -91,6 +93,10 @@ struct Session::Impl {
     host.struct_size = sizeof host;
     host.user = this;
     host.allocate_output = allocateOutput;
+    for (const std::string &library : this->options.customOpLibraries)
+      libraries.push_back(library.c_str());
+    host.custom_op_libraries = libraries.data();
+    host.num_custom_op_libraries = static_cast<int32_t>(libraries.size());
     if (options.parallelFor)
       host.parallel_for = customParallelFor;
     else if (maxThreads() > 1)

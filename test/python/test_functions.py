@@ -1,4 +1,4 @@
-"""Functions of a model and maps of sequences in forms that neither ONNX Runtime nor onnx's reference evaluator runs, against NumPy."""
+"""Functions of a model, maps of sequences and scans in forms that neither ONNX Runtime nor onnx's reference evaluator runs, against NumPy."""
 
 import numpy as np
 import onnxc
@@ -153,3 +153,26 @@ def test_map_in_map(tmp_path, n):
     x = np.arange(3 * n, dtype=np.float32).reshape(n, 3)
     (y,) = run(NESTED_MAP, tmp_path, x=x)
     np.testing.assert_array_equal(y, x * x.sum(axis=1, keepdims=True))
+
+
+# A scan over nothing.
+ZERO_SCAN = """
+<ir_version: 10, opset_import: ["": 21]>
+zero_scan (float[N] start, float[T, N] x) => (float[N] sum, float[T, N] sums)
+{
+  sum, sums = Scan (start, x) <
+    num_scan_inputs = 1,
+    body = step (float[N] a, float[N] e) => (float[N] b, float[N] out)
+    {
+      b = Add(a, e)
+      out = Identity(b)
+    }
+  >
+}
+"""
+
+
+def test_scan_of_nothing(tmp_path):
+    total, sums = run(ZERO_SCAN, tmp_path, start=X, x=np.zeros((0, 3), np.float32))
+    np.testing.assert_array_equal(total, X)
+    assert sums.shape[0] == 0

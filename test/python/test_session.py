@@ -172,7 +172,6 @@ def testOptions(path):
         lambda: setattr(options, "intra_op_num_threads", -1),
         onnxc.InferenceSession(path).end_profiling,
         lambda: setattr(options, "execution_mode", onnxc.ExecutionMode.ORT_PARALLEL),
-        lambda: options.register_custom_ops_library("x.so"),
         lambda: options.add_session_config_entry("session.nonsense", "1"),
         lambda: options.add_free_dimension_override_by_name("N", -2),
         lambda: onnxc.InferenceSession(path, providers=["CUDAExecutionProvider"]),

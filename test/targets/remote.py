@@ -174,7 +174,9 @@ class RemoteSession:
             if value.elem_type != self.values.STRING:
                 parts.append(value.array().tobytes())
                 return
-            for text in value.strings():
+            texts = np.empty(int(np.prod(value.shape, dtype=np.int64)), object)
+            value.put_strings(texts)
+            for text in texts:
                 data = text.encode(errors="surrogateescape")
                 parts.append(struct.pack("<q", len(data)) + data)
         elif value.kind != self.values.NONE:

@@ -20,6 +20,8 @@ defm march : Eq<"march", "<cpu>", "CPU to compile for: native (default), x86-64-
 defm target : Eq<"target", "<triple>", "Machine to compile for, e.g. aarch64-linux-gnu (default: this one)">;
 defm shape : Eq<"shape", "<name:1x3x224x224>", "Fix the shape of an input (? leaves a dimension free)">;
 defm dim : Eq<"dim", "<symbol=size>", "Fix a symbolic dimension">;
+defm custom_ops : Eq<"custom-ops", "<library>", "Operators that a shared library or static archive declares; may be repeated">;
+defm function : Eq<"function", "<file>", "Operators that ONNX functions define (a model with functions, or functions as text or binary); may be repeated">;
 defm winograd : Eq<"winograd", "<mode>", "3x3 convolutions by Winograd's method: off, f2, f4 (tiles of 2x2, 4x4), auto (default)">;
 def tune : FF<"tune", "Measure strategies on this machine, for up to a minute">;
 def tune_EQ : Joined<["--"], "tune=">, MetaVarName<"<seconds>">, HelpText<"Measure strategies on this machine; 0: use what the cache holds">;

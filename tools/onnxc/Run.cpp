@@ -36,14 +36,15 @@ Running:
   --repeat <n>          runs n times and prints the latency
   --warmup <n>          runs before those; default 1 with --repeat
   --profile <file>      saves what each part of the model took (a Chrome trace, JSON), runs for warming up left out
-  -O<n>, --march <cpu>, --option <key=value>   for compiling a model.onnx
+  --custom-ops <library> operators that a library implements; may be repeated
+  -O<n>, --march <cpu>, --function <file>, --option <key=value>   for compiling a model.onnx
 )";
 
 struct Arguments {
   std::string model, inputFolder, outputFolder, profile, format = "pb";
   llvm::StringMap<std::string> inputs;
   llvm::StringMap<int64_t> dims;
-  std::vector<std::string> compileOptions;
+  std::vector<std::string> compileOptions, customOps;
   bool isRandom = false;
   int threads = 0, repeat = 0, warmup = -1;
   unsigned seed = 0;
@@ -106,6 +107,10 @@ bool parse(int argc, char **argv, Arguments &args) {
       number(args.warmup);
     else if (name == "--march")
       args.compileOptions.push_back(("march=" + value).str());
+    else if (name == "--function")
+      args.compileOptions.push_back(("function=" + value).str());
+    else if (name == "--custom-ops")
+      args.customOps.push_back(value.str());
     else if (name == "--option")
       args.compileOptions.push_back(value.str());
     else
@@ -292,6 +297,13 @@ int onnxc::runMain(int argc, char **argv) {
   options.struct_size = sizeof options;
   options.threads = args.threads;
   options.profile = !args.profile.empty();
+  std::vector<const char *> customOps;
+  for (const std::string &library : args.customOps) {
+    args.compileOptions.push_back("custom-ops=" + library);
+    customOps.push_back(library.c_str());
+  }
+  options.num_custom_op_libraries = static_cast<int32_t>(customOps.size());
+  options.custom_op_libraries = customOps.data();
   onnxc_session *session = openModel(args.model, args.compileOptions, options);
   if (!session)
     return 1;

@@ -118,6 +118,7 @@ int compileMain(int argc, char **argv) {
   } keys[] = {{OPT_opt_level, "O"},     {OPT_compile_to_EQ, "compile-to"},
               {OPT_march_EQ, "march"},  {OPT_target_EQ, "target"},
               {OPT_shape_EQ, "shape"},  {OPT_dim_EQ, "dim"},
+              {OPT_custom_ops_EQ, "custom-ops"}, {OPT_function_EQ, "function"},
               {OPT_winograd_EQ, "winograd"}, {OPT_tune_cache_EQ, "tune-cache"},
               {OPT_tune_threads_EQ, "tune-threads"}, {OPT_tune_EQ, "tune"}};
   for (auto [id, key] : keys)

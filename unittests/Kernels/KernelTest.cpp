@@ -16,6 +16,8 @@ static int32_t runBody(onnxc_ctx *ctx) {
   return 0;
 }
 extern const onnxc_model_desc onnxc_generated_desc;
+extern const onnxc_custom_desc onnxc_generated_custom;
+const onnxc_custom_desc onnxc_generated_custom = {};
 const onnxc_variant variant = {"any", runBody, 0, nullptr, 0, nullptr, 0, 0};
 const onnxc_model_desc onnxc_generated_desc = {"{}", 2, 0, 0, nullptr, nullptr, 64, &variant, 1};
 }

@@ -352,6 +352,16 @@ def RoundToIntegerPass : Pass<"onnxc-round-to-integer", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def FuseShortProductsPass : Pass<"onnxc-fuse-short-products", "::mlir::ModuleOp"> {
+  let summary = "Sums of products of bytes in 32-bit lanes as one instruction (vpdpwssd)";
+  let description = [{
+    The instruction adds two products of 16 bits to each lane. Of unsigned bytes that are widened to 32 bits the upper half is zero,
+    so its second product is. Where few sums are taken side by side multiplications and additions are left as they are.
+  }];
+  let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "Width of the vector registers to use">];
+  let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertToLLVMPass : Pass<"onnxc-convert-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Lowers everything that is left, and the rt dialect, to the LLVM dialect";
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];

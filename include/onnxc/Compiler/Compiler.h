@@ -28,6 +28,8 @@ struct CompileOptions {
   /// Sizes that the user fixes: by input name, and by symbol.
   llvm::StringMap<std::vector<int64_t>> shapes;
   llvm::StringMap<int64_t> dims;
+  std::vector<std::string> customOps; ///< libraries of custom operators
+  std::vector<std::string> functions; ///< files that define operators by ONNX functions
   std::string winograd = "auto"; ///< 3x3 convolutions by Winograd's method: off, f2, f4, auto
   std::optional<TuneOptions> tune; ///< strategies are measured, or come from a cache
   bool timePasses = false;

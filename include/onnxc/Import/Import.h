@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace onnxc {
 
@@ -24,6 +25,9 @@ struct ImportOptions {
   /// The folder of external data; by default the model file's folder. A model
   /// that is read from memory has none unless it is set here.
   std::string externalDataFolder;
+  /// Files with ONNX functions: each defines an operator for the model, before what the model
+  /// itself has under that name.
+  std::vector<std::string> functionFiles;
 
   // Bounds on what a hostile model can make the importer do.
   /// Nodes in the model with all subgraphs, and after functions are inlined.
@@ -35,7 +39,8 @@ struct ImportOptions {
 };
 
 /// Imports a binary or textual model. Errors are reported through the context's
-/// diagnostics; the result is then null. Loads the dialects it needs.
+/// diagnostics; the result is then null. Loads the dialects it needs. Operators of customOperators(&context)
+/// are known.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(llvm::StringRef path, const ImportOptions &options,
                                               mlir::MLIRContext &context);
 

@@ -128,9 +128,10 @@ private:
       return {0, arith::MulFOp::create(b, loc, each, count)};
     }
     double trips = kAssumedTrips;
-    if (!isStatic && lengthOfBlock(inner)) {
+    std::optional<int64_t> length = isStatic ? std::nullopt : lengthOfBlock(inner);
+    if (length) {
       from = 0;
-      to = lengthOfBlock(inner);
+      to = length;
     } else if (!isStatic) {
       from = from ? from : 0;
       to = to ? to : bound(inner.getUpperBound());

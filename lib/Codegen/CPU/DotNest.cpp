@@ -147,13 +147,7 @@ SmallVector<Value> DotNest::indices(AffineMap map, int64_t row, int64_t column) 
       at = arith::AddIOp::create(b, loc, at, index(offset));
     dims.push_back(at);
   }
-  SmallVector<Value> result;
-  for (AffineExpr expr : map.getResults())
-    result.push_back(getValueOrCreateConstantIndexOp(
-        b, loc,
-        affine::makeComposedFoldedAffineApply(
-            b, loc, AffineMap::get(numLoops, 0, expr, b.getContext()), dims)));
-  return result;
+  return indicesAt(b, loc, map, dims);
 }
 
 SmallVector<Value> DotNest::weightIndices(int64_t column) {

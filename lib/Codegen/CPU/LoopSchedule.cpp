@@ -57,6 +57,8 @@ namespace {
 constexpr unsigned kMaxTurned = 16;
 /// Elements this far apart are still loaded as whole vectors.
 constexpr int64_t kCloseElements = 8;
+/// Results that a pool makes side by side: an operation takes four cycles, and two begin in each.
+constexpr unsigned kChains = 8;
 
 bool isVectorElement(Type type) { return type.isIntOrIndexOrFloat(); }
 
@@ -303,6 +305,13 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
       vectors = std::min(vectors, 2u);
       schedule.unroll[windows.back()] =
           evenTile(staticSize(op, windows.back()), budget >= 32 ? 7 : 3);
+    } else {
+      // A pool: so many positions that their results do not wait for each other.
+      for (unsigned dim = 0; dim < numLoops; ++dim)
+        if (dim != v && iterators[dim] == utils::IteratorType::parallel && staticSize(op, dim) != 1 && slides(dim))
+          windows.push_back(dim);
+      if (!windows.empty() && vectors < kChains)
+        schedule.unroll[windows.back()] = evenTile(staticSize(op, windows.back()), kChains / vectors);
     }
     schedule.unroll[v] = vectors;
     return schedule;

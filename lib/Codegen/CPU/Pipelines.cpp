@@ -139,6 +139,11 @@ void buildLLVMPipeline(OpPassManager &pm, const CodegenOptions &options) {
   part.addPass(createCanonicalizerPass());
   part.addPass(createDivideByConstantsPass());
   part.addPass(createRoundToIntegerPass());
+  if (options.vectors.byteProducts == ByteProducts::Quads) {
+    FuseShortProductsPassOptions products;
+    products.vectorBits = options.vectors.vectorBits;
+    part.addPass(createFuseShortProductsPass(products));
+  }
   ApproximateMathPassOptions functions;
   functions.fused = options.vectors.fusedMultiplyAdd;
   part.addPass(createApproximateMathPass(functions));

@@ -4,9 +4,7 @@
 #include "StridedLoads.h"
 #include "VectorClone.h"
 
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -85,13 +83,7 @@ SmallVector<Value> RegisterTile::indices(AffineMap map, const Coordinates &c, Sh
       at = arith::AddIOp::create(b, loc, at, index(shift->second));
     dims.push_back(at);
   }
-  SmallVector<Value> result;
-  for (AffineExpr expr : map.getResults())
-    result.push_back(getValueOrCreateConstantIndexOp(
-        b, loc,
-        affine::makeComposedFoldedAffineApply(
-            b, loc, AffineMap::get(numLoops, 0, expr, b.getContext()), dims)));
-  return result;
+  return indicesAt(b, loc, map, dims);
 }
 
 bool RegisterTile::isContiguous(unsigned operand, unsigned dim) {

@@ -1,7 +1,9 @@
 // See VectorClone.h.
 #include "VectorClone.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 
 using namespace mlir;
 
@@ -77,6 +79,16 @@ Value identityVector(OpBuilder &b, Location loc, vector::CombiningKind kind, Typ
   }
   auto type = VectorType::get(lanes, element);
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
+}
+
+SmallVector<Value> indicesAt(OpBuilder &b, Location loc, AffineMap map, ArrayRef<OpFoldResult> positions) {
+  SmallVector<Value> result;
+  for (AffineExpr expr : map.getResults()) {
+    AffineMap one = AffineMap::get(map.getNumDims(), 0, expr, b.getContext());
+    result.push_back(getValueOrCreateConstantIndexOp(
+        b, loc, affine::makeComposedFoldedAffineApply(b, loc, one, positions)));
+  }
+  return result;
 }
 
 } // namespace onnxc

@@ -19,6 +19,10 @@ mlir::Operation *cloneOnVectors(mlir::OpBuilder &b, mlir::Location loc, mlir::Op
 mlir::Value identityVector(mlir::OpBuilder &b, mlir::Location loc, mlir::vector::CombiningKind kind,
                            mlir::Type element, int64_t lanes);
 
+/// The indices that a map makes of the loops' positions.
+llvm::SmallVector<mlir::Value> indicesAt(mlir::OpBuilder &b, mlir::Location loc, mlir::AffineMap map,
+                                         llvm::ArrayRef<mlir::OpFoldResult> positions);
+
 } // namespace onnxc
 
 #endif

@@ -138,7 +138,8 @@ bool hidesPanels(OpOperand *operand) {
       !consumer.getMatchingIndexingMap(operand).isPermutation())
     return false;
   // Other dimensions stay together: see splitsRows.
-  for (const ReassociationIndices &group : ArrayRef(reshape.getReassociationIndices()).drop_back())
+  SmallVector<ReassociationIndices> groups = reshape.getReassociationIndices();
+  for (const ReassociationIndices &group : ArrayRef(groups).drop_back())
     if (group.size() > 1)
       return false;
   return comesFromProduct(reshape.getSrc());

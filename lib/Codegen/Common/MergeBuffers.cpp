@@ -1,5 +1,6 @@
 // onnxc-merge-buffers: see Passes.td. On memrefs of one block, where the order of the operations is the
 // order in time, so that two buffers can share memory if no operation sees the difference.
+#include "BufferViews.h"
 #include "onnxc/Codegen/Passes.h"
 #include "onnxc/Dialect/Cg/IR/Cg.h"
 
@@ -21,187 +22,12 @@ namespace {
 constexpr int64_t kCopyTile = 16 * 1024;
 constexpr int64_t kAssumedSize = 128;
 
-// ---- sizes ----
-
-/// The size of a dimension of an allocation or of a view of one, as a value that was there before; null
-/// if it is not known.
-OpFoldResult sizeOf(Value value, int64_t dim) {
-  auto type = cast<MemRefType>(value.getType());
-  if (!type.isDynamicDim(dim))
-    return IntegerAttr::get(IndexType::get(value.getContext()), type.getDimSize(dim));
-  Operation *def = value.getDefiningOp();
-  if (auto alloc = dyn_cast_or_null<memref::AllocOp>(def))
-    return alloc.getDynamicSizes()[type.getDynamicDimIndex(dim)];
-  if (auto castOp = dyn_cast_or_null<memref::CastOp>(def))
-    return isa<MemRefType>(castOp.getSource().getType()) ? sizeOf(castOp.getSource(), dim)
-                                                         : OpFoldResult();
-  if (auto view = dyn_cast_or_null<memref::SubViewOp>(def))
-    return view.getDroppedDims().none() ? view.getMixedSizes()[dim] : OpFoldResult();
-  if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(def))
-    return expand.getMixedOutputShape()[dim];
-  if (auto collapse = dyn_cast_or_null<memref::CollapseShapeOp>(def)) {
-    SmallVector<ReassociationIndices> groups = collapse.getReassociationIndices();
-    if (groups[dim].size() == 1)
-      return sizeOf(collapse.getSrc(), groups[dim].front());
-  }
-  return {};
-}
-
 int64_t assumedElements(MemRefType type) {
   int64_t count = 1;
   for (int64_t size : type.getShape())
     count *= ShapedType::isDynamic(size) ? kAssumedSize : size;
   return count;
 }
-
-// ---- who sees a buffer ----
-
-/// A part of a buffer; kDynamic where a bound is not known.
-struct Box {
-  SmallVector<int64_t> offsets, sizes;
-};
-
-bool areDisjoint(const std::optional<Box> &x, const std::optional<Box> &y) {
-  if (!x || !y)
-    return false;
-  for (auto [xFrom, xSize, yFrom, ySize] : llvm::zip(x->offsets, x->sizes, y->offsets, y->sizes)) {
-    if (ShapedType::isDynamic(xFrom) || ShapedType::isDynamic(yFrom))
-      continue;
-    if ((!ShapedType::isDynamic(xSize) && xFrom + xSize <= yFrom) ||
-        (!ShapedType::isDynamic(ySize) && yFrom + ySize <= xFrom))
-      return true;
-  }
-  return false;
-}
-
-struct Access {
-  Operation *user; // what reads or writes
-  Operation *at;   // the operation of the block that contains it
-  bool reads, writes;
-  std::optional<Box> box; // all of the buffer if there is none
-};
-
-std::optional<Box> boxOf(memref::SubViewOp view) {
-  if (!llvm::all_of(view.getMixedStrides(), [](OpFoldResult s) { return isConstantIntValue(s, 1); }))
-    return std::nullopt;
-  return Box{SmallVector<int64_t>(view.getStaticOffsets()), SmallVector<int64_t>(view.getStaticSizes())};
-}
-
-bool isView(Operation *op) {
-  return isa<memref::SubViewOp, memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(op);
-}
-
-/// All accesses to a buffer, through views also; none if some use is not understood.
-std::optional<SmallVector<Access>> collectAccesses(memref::AllocOp alloc) {
-  Block *block = alloc->getBlock();
-  SmallVector<Access> accesses;
-  SmallVector<std::pair<Value, std::optional<Box>>> pending;
-  pending.emplace_back(alloc.getResult(), std::nullopt);
-  while (!pending.empty()) {
-    auto [value, box] = pending.pop_back_val();
-    for (OpOperand &use : value.getUses()) {
-      Operation *user = use.getOwner();
-      if (isa<memref::DimOp>(user))
-        continue;
-      if (isView(user)) {
-        auto view = dyn_cast<memref::SubViewOp>(user);
-        pending.emplace_back(user->getResult(0), view && value == alloc.getResult() ? boxOf(view) : box);
-        continue;
-      }
-      Operation *at = block->findAncestorOpInBlock(*user);
-      Access access{user, at, true, true, box};
-      if (auto copy = dyn_cast<memref::CopyOp>(user)) {
-        access.reads = copy.getSource() == value;
-        access.writes = copy.getTarget() == value;
-      } else if (isa<memref::LoadOp, func::ReturnOp>(user)) {
-        access.writes = false;
-      } else if (isa<memref::StoreOp>(user)) {
-        if (use.getOperandNumber() == 0)
-          return std::nullopt;
-        access.reads = false;
-      } else if (auto op = dyn_cast<linalg::LinalgOp>(user)) {
-        access.writes = op.isDpsInit(&use);
-        access.reads = !access.writes || op.payloadUsesValueFromOperand(&use);
-      } else if (auto op = dyn_cast<cg::WinogradConvOp>(user)) {
-        access.writes = op.isDpsInit(&use);
-      } else if (user->hasTrait<OpTrait::IsTerminator>() || user->getNumRegions() != 0 ||
-                 llvm::any_of(user->getResultTypes(), llvm::IsaPred<BaseMemRefType>)) {
-        return std::nullopt; // it may live on under another name
-      }
-      accesses.push_back(std::move(access));
-    }
-  }
-  return accesses;
-}
-
-// ---- another type for a buffer ----
-
-/// The type of a view when what it views has another type; null if it cannot be.
-MemRefType retypedView(Operation *op, MemRefType source) {
-  if (auto view = dyn_cast<memref::SubViewOp>(op)) {
-    auto offsets = view.getMixedOffsets(), sizes = view.getMixedSizes(), strides = view.getMixedStrides();
-    if (view.getType().getRank() == source.getRank())
-      return memref::SubViewOp::inferResultType(source, offsets, sizes, strides);
-    return memref::SubViewOp::inferRankReducedResultType(view.getType().getShape(), source, offsets,
-                                                         sizes, strides);
-  }
-  if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
-    SmallVector<ReassociationIndices> groups = collapse.getReassociationIndices();
-    if (!memref::CollapseShapeOp::isGuaranteedCollapsible(source, groups))
-      return {};
-    return memref::CollapseShapeOp::computeCollapsedType(source, groups);
-  }
-  if (auto expand = dyn_cast<memref::ExpandShapeOp>(op)) {
-    FailureOr<MemRefType> type = memref::ExpandShapeOp::computeExpandedType(
-        source, expand.getResultType().getShape(), expand.getReassociationIndices());
-    return succeeded(type) ? *type : MemRefType();
-  }
-  return source; // a cast is left out
-}
-
-bool canRetype(Value value, MemRefType type) {
-  return llvm::all_of(value.getUsers(), [&](Operation *user) {
-    if (isView(user)) {
-      MemRefType next = retypedView(user, type);
-      return next && canRetype(user->getResult(0), next);
-    }
-    return isa<memref::DimOp, memref::CopyOp, memref::LoadOp, memref::StoreOp, linalg::LinalgOp,
-               cg::WinogradConvOp>(user);
-  });
-}
-
-void retype(IRRewriter &rewriter, Value from, Value to) {
-  auto type = cast<MemRefType>(to.getType());
-  llvm::SetVector<Operation *> users(from.getUsers().begin(), from.getUsers().end());
-  for (Operation *user : users) {
-    if (isa<memref::CastOp>(user)) {
-      retype(rewriter, user->getResult(0), to);
-      rewriter.eraseOp(user);
-      continue;
-    }
-    rewriter.modifyOpInPlace(user, [&] {
-      user->replaceUsesOfWith(from, to);
-      if (isView(user))
-        user->getResult(0).setType(retypedView(user, type));
-    });
-    if (isView(user))
-      retype(rewriter, user->getResult(0), user->getResult(0));
-  }
-}
-
-/// Elements that lie next to each other in a buffer that is whole would not in one of this type.
-bool tearsVectors(MemRefType type) {
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (failed(type.getStridesAndOffset(strides, offset)))
-    return true;
-  for (auto [size, stride] : llvm::zip(llvm::reverse(type.getShape()), llvm::reverse(strides)))
-    if (size != 1)
-      return stride != 1;
-  return false;
-}
-
-// ---- merging ----
 
 class Merger {
 public:
@@ -247,7 +73,7 @@ private:
     offsets.assign(rank, rewriter.getIndexAttr(0));
     sizes.clear();
     for (int64_t dim = 0; dim < rank; ++dim)
-      sizes.push_back(sizeOf(viewed, dim));
+      sizes.push_back(sizeOfBuffer(viewed, dim));
     if (llvm::is_contained(sizes, OpFoldResult()))
       return false;
     if (target) {
@@ -307,7 +133,7 @@ private:
   }
 
   /// Whether x runs before y; both are in the block of the copy.
-  static bool before(const Access &x, Operation *y) { return x.at->isBeforeInBlock(y); }
+  static bool before(const BufferAccess &x, Operation *y) { return x.at->isBeforeInBlock(y); }
 
   bool isSafe() {
     auto ofPart = collectAccesses(part), ofWhole = collectAccesses(whole);
@@ -315,42 +141,42 @@ private:
       return false;
     Operation *last = copy;
     siblings.clear();
-    for (const Access &access : *ofWhole)
+    for (const BufferAccess &access : *ofWhole)
       if (access.user != copy && access.writes && isSibling(access.user)) {
         siblings.push_back(access.user);
         if (last->isBeforeInBlock(access.user))
           last = access.user;
       }
-    auto isCopy = [&](const Access &access) {
+    auto isCopy = [&](const BufferAccess &access) {
       return access.user == copy || llvm::is_contained(siblings, access.user);
     };
     llvm::erase_if(*ofPart, isCopy);
     llvm::erase_if(*ofWhole, isCopy);
     std::optional<Box> box = placeBox();
-    llvm::erase_if(*ofWhole, [&](const Access &access) { return areDisjoint(access.box, box); });
+    llvm::erase_if(*ofWhole, [&](const BufferAccess &access) { return areDisjoint(access.box, box); });
     // A copy of something of the part leaves what was there before around it.
     if (source)
-      for (const Access &access : *ofWhole)
+      for (const BufferAccess &access : *ofWhole)
         if (before(access, last))
           return false;
 
     // A fill of everything before the copy shrinks to what the copy leaves of it.
     fill = {};
-    for (const Access &access : *ofWhole)
+    for (const BufferAccess &access : *ofWhole)
       if (auto op = dyn_cast<linalg::FillOp>(access.user);
           op && op->getBlock() == copy->getBlock() && op.output() == whole.getResult() &&
           before(access, copy))
         fill = op;
     if (fill)
-      for (const Access &access : *ofWhole)
+      for (const BufferAccess &access : *ofWhole)
         if (before(access, copy) && !access.at->isBeforeInBlock(fill) && access.user != fill)
           return false;
 
     Operation *first = copy;
-    for (const Access &access : *ofPart)
+    for (const BufferAccess &access : *ofPart)
       if (before(access, first))
         first = access.at;
-    for (const Access &b : *ofWhole) {
+    for (const BufferAccess &b : *ofWhole) {
       if (b.user == fill)
         continue;
       if (before(b, copy)) {
@@ -359,7 +185,7 @@ private:
           return false;
         continue;
       }
-      for (const Access &a : *ofPart) {
+      for (const BufferAccess &a : *ofPart) {
         if (before(a, copy))
           continue;
         if ((a.reads && b.writes && !before(a, b.at)) || (a.writes && b.reads && !before(b, a.at)))
@@ -372,7 +198,7 @@ private:
   /// Whether loops of vectors work on the part; otherwise it is copied and filled only.
   bool isComputed() {
     auto accesses = collectAccesses(part);
-    return !accesses || llvm::any_of(*accesses, [](const Access &access) {
+    return !accesses || llvm::any_of(*accesses, [](const BufferAccess &access) {
       return !isa<memref::CopyOp, linalg::FillOp, memref::LoadOp, memref::StoreOp>(access.user);
     });
   }
@@ -431,7 +257,7 @@ private:
       shapes.emplace_back();
       if (auto collapse = dyn_cast<memref::CollapseShapeOp>(view)) {
         for (int64_t dim = 0; dim < inner.getRank(); ++dim)
-          shapes.back().push_back(sizeOf(view->getOperand(0), dim));
+          shapes.back().push_back(sizeOfBuffer(view->getOperand(0), dim));
         llvm::append_range(needed, shapes.back());
         FailureOr<MemRefType> expanded = memref::ExpandShapeOp::computeExpandedType(
             next, inner.getShape(), collapse.getReassociationIndices());
@@ -593,7 +419,7 @@ struct MergeBuffers : impl::MergeBuffersPassBase<MergeBuffers> {
       auto type = dyn_cast<MemRefType>(op.getSource().getType());
       if (!dim || !type || *dim < 0 || *dim >= type.getRank())
         continue;
-      OpFoldResult size = sizeOf(op.getSource(), *dim);
+      OpFoldResult size = sizeOfBuffer(op.getSource(), *dim);
       rewriter.setInsertionPoint(op);
       if (size)
         rewriter.replaceOp(op, getValueOrCreateConstantIndexOp(rewriter, op.getLoc(), size));

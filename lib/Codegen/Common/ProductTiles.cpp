@@ -123,7 +123,7 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
     int64_t tile = size <= room ? size : llvm::divideCeil(size, llvm::divideCeil(size, room));
     // Where rows are enough, what is unknown (the number of images) may be one.
     if (dynamic)
-      tile = rows >= kMinRows ? 1 : std::min(room, unknownRows);
+      tile = rows >= kMinRows ? 1 : std::min<int64_t>(room, llvm::divideCeil(unknownRows, rows));
     tiles[dim] = std::max<int64_t>(1, tile);
     if (!dynamic)
       rowTiles *= llvm::divideCeil(size, tiles[dim]);

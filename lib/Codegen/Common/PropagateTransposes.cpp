@@ -32,6 +32,12 @@ std::optional<Perm> matchMove(linalg::GenericOp op) {
   return perm;
 }
 
+/// Operations that are gone, of a list made before.
+struct Erased : RewriterBase::Listener {
+  void notifyOperationErased(Operation *op) override { ops.insert(op); }
+  DenseSet<Operation *> ops;
+};
+
 struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTransposes> {
   using PropagateTransposesPassBase::PropagateTransposesPassBase;
 
@@ -58,12 +64,17 @@ struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTranspos
       ops.push_back(op);
       return WalkResult::advance();
     });
+    Erased erased;
+    rewriter.setListener(&erased);
     for (Operation *op : ops) {
+      if (erased.ops.contains(op))
+        continue;
       if (auto generic = dyn_cast<linalg::GenericOp>(op))
         sinkThroughGeneric(transposer, generic);
       else
         sinkThroughShapeOp(transposer, op);
     }
+    rewriter.setListener(nullptr);
 
     // What is left: dead ones, reshapes in disguise, and those that move elements.
     SmallVector<linalg::TransposeOp> left;

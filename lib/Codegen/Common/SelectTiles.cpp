@@ -21,6 +21,8 @@ constexpr int64_t kTurnedRows = 64, kTurnedColumns = 256;
 
 /// Products in a tile that are worth handing to a thread, and more tiles than any machine needs.
 constexpr double kTileWork = 1.5e6;
+/// A product of a depthwise convolution takes so many times as long: it has nothing to share with others.
+constexpr double kDepthwiseWork = 3;
 constexpr int kManyTiles = 16;
 /// Rows of a convolution's register tile.
 constexpr int64_t kRows = 14;
@@ -402,14 +404,16 @@ private:
     if (depthwise)
       panel = -1;
     int64_t numLines = assumed(sizes[line]), numPanels = panel < 0 ? 1 : assumed(sizes[panel]);
-    double work = 1;
+    double work = depthwise ? kDepthwiseWork : 1;
     for (int64_t size : contraction.getStaticLoopRanges())
       work *= assumed(size);
     double wanted = std::clamp(work / kTileWork, 1.0, double(kManyTiles));
     double best = std::numeric_limits<double>::max();
     for (int64_t lineTiles = 1; lineTiles <= numLines; ++lineTiles) {
       int64_t height = llvm::divideCeil(numLines, lineTiles);
-      // The rows of a register tile are along this loop.
+      // The rows of a register tile are along this loop: fewer would wait for their sums.
+      if (rowsOnly && height < std::min(numLines, kRows))
+        break;
       if (rowsOnly && height > 2 * kRows)
         height = llvm::alignTo(height, kRows);
       if (height > 1 && llvm::divideCeil(numLines, height) != lineTiles)

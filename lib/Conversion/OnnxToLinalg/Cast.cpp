@@ -1,6 +1,7 @@
 // Cast, CastLike and BitCast.
 #include "ElementwiseTable.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
 
 using namespace mlir;
 
@@ -52,27 +53,67 @@ struct CastPattern : OnnxPattern<Op> {
 // The bits are kept, so both types have the same width.
 struct BitCastPattern : OnnxPattern<onnx::BitCastOp> {
   using OnnxPattern::OnnxPattern;
+
+  static unsigned widthOf(Type type) {
+    if (auto complex = dyn_cast<ComplexType>(type))
+      return 2 * complex.getElementType().getIntOrFloatBitWidth();
+    return isBoolElem(type) ? 8 : onnxBitWidth(type); // a bool is a byte
+  }
+
+  /// A stored element as an integer; complex64 with the real part in the low half, as in memory.
+  static Value toBits(OpBuilder &b, Location loc, Value stored) {
+    if (isa<ComplexType>(stored.getType())) {
+      auto half = [&](Value part) -> Value {
+        return arith::ExtUIOp::create(b, loc, b.getI64Type(), arith::BitcastOp::create(b, loc, b.getI32Type(), part));
+      };
+      Value low = half(complex::ReOp::create(b, loc, stored)), high = half(complex::ImOp::create(b, loc, stored));
+      Value shift = arith::ConstantIntOp::create(b, loc, 32, 64);
+      return arith::OrIOp::create(b, loc, low, arith::ShLIOp::create(b, loc, high, shift));
+    }
+    Type integer = b.getIntegerType(stored.getType().getIntOrFloatBitWidth());
+    return stored.getType() == integer ? stored : arith::BitcastOp::create(b, loc, integer, stored);
+  }
+
+  /// `width`: of the ONNX type, below a byte perhaps.
+  static Value fromBits(OpBuilder &b, Location loc, Value bits, Type to, Type storage, unsigned width) {
+    if (width < 8) { // stored in a byte, extended by its own sign
+      Value narrow = arith::TruncIOp::create(b, loc, b.getIntegerType(width), bits);
+      if (auto integer = dyn_cast<IntegerType>(to); integer && !integer.isUnsigned())
+        return arith::ExtSIOp::create(b, loc, storage, narrow);
+      return arith::ExtUIOp::create(b, loc, storage, narrow);
+    }
+    if (auto complex = dyn_cast<ComplexType>(storage)) {
+      auto part = [&](Value half) -> Value {
+        return arith::BitcastOp::create(b, loc, complex.getElementType(),
+                                        arith::TruncIOp::create(b, loc, b.getI32Type(), half));
+      };
+      Value shift = arith::ConstantIntOp::create(b, loc, 32, 64);
+      Value high = arith::ShRUIOp::create(b, loc, bits, shift);
+      return complex::CreateOp::create(b, loc, complex, part(bits), part(high));
+    }
+    return bits.getType() == storage ? bits : arith::BitcastOp::create(b, loc, storage, bits);
+  }
+
   LogicalResult matchAndRewrite(onnx::BitCastOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     Value value = adaptor.getOperands()[0];
     Type from = onnxElem(op->getOperand(0)), to = onnxElem(op->getResult(0));
-    auto width = [](Type t) { return isBoolElem(t) ? 8 : onnxBitWidth(t); }; // a bool is a byte
-    if (!from.isIntOrFloat() || !to.isIntOrFloat() || width(from) != width(to))
+    auto hasBits = [](Type t) { return t.isIntOrFloat() || isa<ComplexType>(t); };
+    if (!hasBits(from) || !hasBits(to) || widthOf(from) != widthOf(to))
       return refuse(op, "needs two types of the same width");
-    if (width(from) < 8 && from != to)
-      return refuse(op, "does not support types below a byte");
-    ScalarCodec target(to);
-    if (onnxElem(value) != target.storageType()) {
+    unsigned width = widthOf(from);
+    Type storage = ScalarCodec(to).storageType();
+    if (from != to && (onnxElem(value) != storage || width < 8)) {
       Broadcast same = broadcastOperands(rewriter, op.getLoc(), types(),
                                          Operand(op->getOperand(0), value));
-      Value init = emptyTensor(rewriter, op.getLoc(), same.sizes, target.storageType());
+      Value init = emptyTensor(rewriter, op.getLoc(), same.sizes, storage);
       SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(same.sizes.size()));
       SmallVector<utils::IteratorType> loops(same.sizes.size(), utils::IteratorType::parallel);
       value = linalg::GenericOp::create(
                   rewriter, op.getLoc(), init.getType(), value, init, maps, loops,
                   [&](OpBuilder &b, Location loc, ValueRange args) {
-                    Value bits = arith::BitcastOp::create(b, loc, target.storageType(), args[0]);
-                    linalg::YieldOp::create(b, loc, bits);
+                    Value bits = toBits(b, loc, args[0]);
+                    linalg::YieldOp::create(b, loc, fromBits(b, loc, bits, to, storage, width));
                   })
                   .getResult(0);
     }

@@ -2,6 +2,7 @@
 // that none of them converts.
 #include "Microsoft.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
+#include "onnxc/Conversion/OnnxToLinalg/CustomOperators.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 #include "onnxc/Conversion/Passes.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
@@ -30,7 +31,7 @@ PopulateFn *const kFamilies[] = {
     populateContractionPatterns, populateConvPatterns, populatePoolPatterns,
     populateReducePatterns, populateNormalizationPatterns, populateRecurrentPatterns,
     populateAttentionPatterns, populateLossPatterns, populateTrainingPatterns,
-    populateSignalPatterns, populateMicrosoftPatterns,
+    populateSignalPatterns, populateMicrosoftPatterns, populateCustomPatterns,
 };
 
 struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> {
@@ -91,6 +92,7 @@ struct ConvertOnnxToLinalg : impl::ConvertOnnxToLinalgBase<ConvertOnnxToLinalg> 
   void runOnOperation() override {
     if (failed(checkRanks()))
       return signalPassFailure();
+    listCustomOperators(getOperation());
     MLIRContext *ctx = &getContext();
     OnnxTypeConverter types(ctx);
     types.analyse(getOperation());

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "Microsoft.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+#include "onnxc/Schema/CustomOperators.h"
 
 using namespace mlir;
 
@@ -32,9 +33,12 @@ struct MicrosoftPattern : OnnxPattern<onnx::CustomOp> {
 
   LogicalResult matchAndRewrite(onnx::CustomOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
+    if (op->hasAttr(kCustomVersionAttr)) // a library's
+      return failure();
     if (op.getDomainName() != "com.microsoft")
       return refuse(op, "operator " + op.getOpType() + " of domain " + op.getDomainName() +
-                            " is not supported");
+                            " is not supported: a library can implement it (--custom-ops), or an ONNX function "
+                            "(--function)");
     MicrosoftLowering lowering = microsoftQuantizedLowering(op.getOpType());
     if (!lowering)
       lowering = microsoftRecurrentLowering(op.getOpType());

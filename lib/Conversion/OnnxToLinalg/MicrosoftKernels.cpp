@@ -1,6 +1,6 @@
 //===- MicrosoftKernels.cpp - Operators of com.microsoft by kernels -------===//
 //
-// Inverse, NGramRepeatBlock, and MatMulNBits in the form that onnx-expand-microsoft gives it.
+// Inverse, NGramRepeatBlock, Tokenizer, and MatMulNBits in the form that onnx-expand-microsoft gives it.
 //
 //===----------------------------------------------------------------------===//
 #include "Microsoft.h"
@@ -44,6 +44,7 @@ Results callWith(TensorBuilder &b, const MicrosoftNode &node, unsigned count) {
 
 Results inverse(TensorBuilder &b, const MicrosoftNode &node) { return callWith(b, node, 1); }
 Results repeatBlock(TensorBuilder &b, const MicrosoftNode &node) { return callWith(b, node, 2); }
+Results tokenizer(TensorBuilder &b, const MicrosoftNode &node) { return callWith(b, node, 1); }
 
 Results matMulOfBits(TensorBuilder &b, const MicrosoftNode &node) {
   if (!node.attr("onnxc.prepared"))
@@ -58,6 +59,7 @@ MicrosoftLowering microsoftKernelLowering(StringRef opType) {
       .Case("Inverse", inverse)
       .Case("NGramRepeatBlock", repeatBlock)
       .Case("MatMulNBits", matMulOfBits)
+      .Case("Tokenizer", tokenizer)
       .Default(nullptr);
 }
 

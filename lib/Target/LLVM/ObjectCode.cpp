@@ -82,6 +82,10 @@ LogicalResult emitOne(ModuleOp module, const TargetSpec &target, unsigned optLev
   code->setDataLayout(machine->createDataLayout());
   bool wide = llvm::StringRef(target.features).contains("+avx512f") ||
               target.cpu == "x86-64-v4";
+  // Sums side by side hide how long vpdpwssd takes: LLVM would take it apart where one sum waits for it.
+  std::string features = target.features;
+  if (machine->getTargetTriple().isX86())
+    features += std::string(features.empty() ? "" : ",") + "+fast-dpwssd";
   // The weights may lie more than 2 GB away from the code.
   if (llvm::GlobalVariable *weights = code->getGlobalVariable("onnxc_weights"))
     if (machine->getTargetTriple().isX86())
@@ -92,7 +96,7 @@ LogicalResult emitOne(ModuleOp module, const TargetSpec &target, unsigned optLev
     if (function.isDeclaration())
       continue;
     function.addFnAttr("target-cpu", target.cpu);
-    function.addFnAttr("target-features", target.features);
+    function.addFnAttr("target-features", features);
     if (wide)
       function.addFnAttr("prefer-vector-width", "512");
   }

@@ -1,4 +1,5 @@
 // Links a model with lld, in process. lld keeps global state: one link at a time.
+#include "Linker.h"
 #include "onnxc/Dialect/Rt/IR/Rt.h"
 #include "onnxc/Target/SharedObject/OutputFile.h"
 #include "onnxc/Target/SharedObject/SharedObject.h"
@@ -34,14 +35,12 @@ std::string archiveFolder(const llvm::Triple &target) {
   return path.str().str();
 }
 
-/// The C library's shared objects, so that the model names what it needs of them.
-SmallVector<std::string> cLibraries(const llvm::Triple &target) {
+/// Those of the named shared objects of the target's system that are there, so that the model names what it needs
+/// of them.
+SmallVector<std::string> findLibraries(const llvm::Triple &target, ArrayRef<const char *> names) {
   std::string arch = target.getArchName().str();
   SmallVector<std::string> found;
-  // The loader has what thread-local variables and the check of stacks need.
-  const char *loader =
-      target.getArch() == llvm::Triple::aarch64 ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2";
-  for (const char *name : {"libm.so.6", "libc.so.6", loader})
+  for (const char *name : names)
     for (const std::string &folder :
          {"/lib/" + arch + "-linux-gnu", "/usr/lib/" + arch + "-linux-gnu",
           "/usr/" + arch + "-linux-gnu/lib", std::string("/lib64"), std::string("/usr/lib64")}) {
@@ -54,6 +53,22 @@ SmallVector<std::string> cLibraries(const llvm::Triple &target) {
   return found;
 }
 
+} // namespace
+
+std::vector<std::string> systemLibraries(const TargetSpec &target, bool foreignCode) {
+  SmallVector<const char *> names;
+  if (foreignCode)
+    names = {"libstdc++.so.6", "libgcc_s.so.1"};
+  names.append({"libm.so.6", "libc.so.6"});
+  llvm::Triple triple(target.triple);
+  // The loader has what thread-local variables and the check of stacks need.
+  names.push_back(triple.getArch() == llvm::Triple::aarch64 ? "ld-linux-aarch64.so.1" : "ld-linux-x86-64.so.2");
+  std::vector<std::string> args = {"--as-needed"};
+  llvm::append_range(args, findLibraries(triple, names));
+  return args;
+}
+
+namespace {
 /// Built only where the image libraries are: the kernel ImageDecoder with its decoders.
 constexpr const char *kImageArchive = "libonnxc_images.a";
 
@@ -73,6 +88,25 @@ LogicalResult writeFile(Location loc, StringRef path, StringRef data) {
 
 } // namespace
 
+std::string modelArchive(const TargetSpec &target) {
+  return archiveFolder(llvm::Triple(target.triple)) + "/libonnxc_model.a";
+}
+
+std::string runLinker(ArrayRef<std::string> args) {
+  std::vector<const char *> argv = {"ld.lld", "--threads=1"};
+  for (const std::string &arg : args)
+    argv.push_back(arg.c_str());
+  std::string out, err;
+  llvm::raw_string_ostream outStream(out), errStream(err);
+  static std::mutex mutex; // lld has one state
+  std::lock_guard<std::mutex> lock(mutex);
+  lld::Result result = lld::lldMain(argv, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode == 0)
+    return "";
+  StringRef why = StringRef(err).trim();
+  return why.empty() ? "the linker failed" : why.str();
+}
+
 LogicalResult checkKernelArchives(ModuleOp module, const TargetSpec &target) {
   llvm::Triple triple(target.triple);
   std::string images = archiveFolder(triple) + "/" + kImageArchive;
@@ -91,7 +125,7 @@ LogicalResult checkKernelArchives(ModuleOp module, const TargetSpec &target) {
 }
 
 LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp module,
-                        const TargetSpec &target, StringRef output, LinkKind kind) {
+                        const TargetSpec &target, StringRef output, LinkKind kind, bool foreignCode) {
   llvm::Triple triple(target.triple);
   // Beside the output: the last step is a rename on one file system.
   llvm::SmallString<256> folder;
@@ -106,7 +140,7 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
   };
 
   bool shared = kind == LinkKind::SharedObject;
-  std::vector<std::string> args = {"ld.lld", "--threads=1"};
+  std::vector<std::string> args;
   if (shared)
     llvm::append_range(args, std::initializer_list<const char *>{
                                  "-shared", "--gc-sections", "--eh-frame-hdr", "-z", "noexecstack",
@@ -140,26 +174,17 @@ LogicalResult linkModel(Location loc, ArrayRef<std::string> objects, ModuleOp mo
                               << " is not installed: " << path << " is missing";
       args.push_back(path);
     }
-    args.push_back("--as-needed");
-    llvm::append_range(args, cLibraries(triple));
+    // What an archive of custom operators needs and nobody has is told now, not when the model is loaded.
+    if (foreignCode)
+      llvm::append_range(args, std::initializer_list<const char *>{"-z", "defs", "-u", "onnxc_finalize"});
+    llvm::append_range(args, systemLibraries(target, foreignCode));
   }
   std::string linked = inside("model.so");
   args.push_back("-o");
   args.push_back(linked);
 
-  std::vector<const char *> argv;
-  for (const std::string &arg : args)
-    argv.push_back(arg.c_str());
-  std::string out, err;
-  llvm::raw_string_ostream outStream(out), errStream(err);
-  static std::mutex mutex;
-  lld::Result result;
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    result = lld::lldMain(argv, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
-  }
-  if (result.retCode != 0)
-    return emitError(loc) << "linking " << output << " failed: " << StringRef(err).trim();
+  if (std::string why = runLinker(args); !why.empty())
+    return emitError(loc) << "linking " << output << " failed: " << why;
   if (std::error_code error = moveToOutput(linked, output))
     return emitError(loc) << "cannot write " << output << ": " << error.message();
   return success();

@@ -96,7 +96,8 @@ void writeValues(llvm::json::OStream &json, StringRef key, ArrayAttr values) {
 
 } // namespace
 
-std::string writeMetadata(ModuleOp module, ArrayRef<Variant> variants, StringRef options) {
+std::string writeMetadata(ModuleOp module, ArrayRef<Variant> variants, StringRef options,
+                          const CustomTable &customs) {
   std::string result;
   llvm::raw_string_ostream os(result);
   llvm::json::OStream json(os);
@@ -130,6 +131,18 @@ std::string writeMetadata(ModuleOp module, ArrayRef<Variant> variants, StringRef
           json.value(variant.target.cpu);
       });
     });
+    if (!customs.operators.empty())
+      json.attributeArray("custom_operators", [&] {
+        for (const CustomTable::Operator &op : customs.operators)
+          json.object([&] {
+            const CustomTable::Library &library = customs.libraries[op.library];
+            json.attribute("domain", utf8(op.domain));
+            json.attribute("name", utf8(op.name));
+            json.attribute("since_version", op.sinceVersion);
+            json.attribute("library", utf8(library.name));
+            json.attribute("loaded", library.entry.empty());
+          });
+      });
     json.attribute("compiler", "onnxc 0.1.0");
     json.attribute("options", utf8(options));
     json.attributeObject("planned_memory", [&] {
@@ -147,7 +160,7 @@ std::string writeMetadata(ModuleOp module, ArrayRef<Variant> variants, StringRef
 }
 
 LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, ArrayRef<Variant> variants,
-                             std::string &object) {
+                             std::string &object, const CustomTable &customs) {
   // Built in the LLVM dialect so that it takes the same way as the code.
   MLIRContext *context = module.getContext();
   OpBuilder b(context);
@@ -346,6 +359,42 @@ LogicalResult emitDescriptor(ModuleOp module, StringRef metadata, ArrayRef<Varia
     return value;
   });
   desc.setVisibility_(LLVM::Visibility::Hidden);
+  if (!customs.operators.empty()) {
+    auto libraryType = LLVM::LLVMStructType::getLiteral(context, {pointer, pointer});
+    auto opType = LLVM::LLVMStructType::getLiteral(context, {i32, i32, pointer, pointer});
+    SmallVector<std::string> names, domains, opNames;
+    for (const CustomTable::Library &library : customs.libraries) {
+      names.push_back(bytes(library.name));
+      if (library.entry.empty())
+        continue;
+      auto entry = LLVM::LLVMFuncOp::create(b, loc, library.entry, LLVM::LLVMFunctionType::get(pointer, {i32}));
+      entry.setVisibility_(LLVM::Visibility::Hidden);
+    }
+    for (const CustomTable::Operator &op : customs.operators) {
+      domains.push_back(bytes(op.domain));
+      opNames.push_back(bytes(op.name));
+    }
+    std::string libraries =
+        table(libraryType, "desc_custom_libraries", names.size(), [&](size_t i, auto add) {
+          add(address(names[i]));
+          add(address(customs.libraries[i].entry));
+        });
+    std::string ops = table(opType, "desc_custom_ops", domains.size(), [&](size_t i, auto add) {
+      add(constant(i32, customs.operators[i].library));
+      add(constant(i32, customs.operators[i].sinceVersion));
+      add(address(domains[i]));
+      add(address(opNames[i]));
+    });
+    auto customType = LLVM::LLVMStructType::getLiteral(context, {i64, i64, pointer, pointer});
+    auto custom = built(customType, "onnxc_generated_custom", LLVM::Linkage::External, [&]() -> Value {
+      Value value = LLVM::UndefOp::create(b, loc, customType);
+      value = insert(value, constant(i64, names.size()), {0});
+      value = insert(value, constant(i64, domains.size()), {1});
+      value = insert(value, address(libraries), {2});
+      return insert(value, address(ops), {3});
+    });
+    custom.setVisibility_(LLVM::Visibility::Hidden);
+  }
   SmallVector<std::string> buffers;
   if (failed(emitCode(*holder, variants.front().target, 0, CodeFormat::Object, buffers)))
     return failure();

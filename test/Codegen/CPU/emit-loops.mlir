@@ -59,3 +59,18 @@ func.func @scalar(%i: memref<8xi64>, %t: memref<?xf32>, %y: memref<8xf32>) {
   }
   return
 }
+
+// A pool: eight maxima side by side, two vectors of four rows.
+// CHECK-LABEL: @pool
+// CHECK: scf.for %{{.*}} = %c0{{.*}} to %c20{{.*}} step %c4
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+func.func @pool(%x: memref<24x36xf32>, %w: memref<5x5xf32>, %y: memref<20x32xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(h, w, i, j) -> (h + i, w + j)>, affine_map<(h, w, i, j) -> (i, j)>, affine_map<(h, w, i, j) -> (h, w)>],
+                  iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+      ins(%x, %w : memref<24x36xf32>, memref<5x5xf32>) outs(%y : memref<20x32xf32>) {
+  ^bb0(%a: f32, %unused: f32, %o: f32):
+    %m = arith.maximumf %a, %o : f32
+    linalg.yield %m : f32
+  }
+  return
+}

@@ -110,6 +110,24 @@ func.func @singleRow(%a: tensor<1x512xf32>, %b: tensor<32x512x64xf32>) -> tensor
   return %p : tensor<1x32x64xf32>
 }
 
+// A convolution of few positions: a tile has them all, since fewer rows wait for their sums.
+// CHECK-LABEL: @fewPositions
+// CHECK: tile_sizes = [1, 0, 0, 0]>
+func.func @fewPositions(%a: tensor<?x896xf32>, %b: tensor<256x48xf32>, %m: index) -> tensor<?x5x48xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty(%m) : tensor<?x5x48xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<?x5x48xf32>) -> tensor<?x5x48xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(n, p, j, k) -> (k, j)>, affine_map<(n, p, j, k) -> (n, p * 128 + k)>, affine_map<(n, p, j, k) -> (n, p, j)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%b, %a : tensor<256x48xf32>, tensor<?x896xf32>) outs(%f : tensor<?x5x48xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %q = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<?x5x48xf32>
+  return %p : tensor<?x5x48xf32>
+}
+
 // A transposed copy: tiles that have a part of the rows of both sides.
 // CHECK-LABEL: @transposed
 // CHECK: tile_sizes = [64, 256]>

@@ -4,6 +4,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "onnxc/Target/LLVM/ObjectCode.h"
+#include "onnxc/Target/SharedObject/CustomLibraries.h"
 
 namespace onnxc {
 
@@ -17,13 +18,15 @@ struct Variant {
 
 /// The metadata of the artefact (docs/architecture.md), JSON. `module` carries the attributes of the
 /// import and those that onnxc-build-entry and onnxc-plan-memory left.
-std::string writeMetadata(mlir::ModuleOp module, llvm::ArrayRef<Variant> variants,
-                          llvm::StringRef options);
+std::string writeMetadata(mlir::ModuleOp module, llvm::ArrayRef<Variant> variants, llvm::StringRef options,
+                          const CustomTable &customs = {});
 
 /// Object code that defines onnxc_generated_desc: the metadata, the signature in the form that
-/// runtime/model checks inputs against, and the table of variants.
+/// runtime/model checks inputs against, and the table of variants; and onnxc_generated_custom if there are
+/// custom operators.
 mlir::LogicalResult emitDescriptor(mlir::ModuleOp module, llvm::StringRef metadata,
-                                   llvm::ArrayRef<Variant> variants, std::string &object);
+                                   llvm::ArrayRef<Variant> variants, std::string &object,
+                                   const CustomTable &customs = {});
 
 /// Writes an ELF object that holds the module's weights in .lrodata as `onnxc_weights`.
 mlir::LogicalResult writeWeights(mlir::ModuleOp module, const TargetSpec &target,
@@ -37,10 +40,11 @@ enum class LinkKind {
   Object,       ///< one relocatable object: code, descriptor and weights
 };
 
-/// Links the objects and the weights of `module` into `output`, by way of a temporary file.
+/// Links the objects and the weights of `module` into `output`, by way of a temporary file. With `foreignCode` the
+/// objects may need the C++ library, and must find all that they need.
 mlir::LogicalResult linkModel(mlir::Location loc, llvm::ArrayRef<std::string> objects,
                               mlir::ModuleOp module, const TargetSpec &target,
-                              llvm::StringRef output, LinkKind kind);
+                              llvm::StringRef output, LinkKind kind, bool foreignCode = false);
 
 } // namespace onnxc
 

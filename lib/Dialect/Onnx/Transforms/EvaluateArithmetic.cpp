@@ -321,11 +321,12 @@ LogicalResult evalRange(Operation *op, HostOperands in, const EvaluateLimits &li
   return make(in[0]->floats()[0], in[1]->floats()[0], in[2]->floats()[0]);
 }
 
-LogicalResult evalReduce(Operation *op, HostOperands in, const EvaluateLimits &limits,
-                         HostResults &out) {
+/// Bytes whose sums are worth the compiler's time: norms of weights.
+constexpr int64_t kMostReduced = 64 << 20;
+
+LogicalResult evalReduce(Operation *op, HostOperands in, const EvaluateLimits &, HostResults &out) {
   const HostTensor &x = *in[0];
-  if (!isComputable(x) || x.getNumBytes() > limits.growthBytes ||
-      x.getElementType().isUnsignedInteger(64))
+  if (!isComputable(x) || x.getNumBytes() > kMostReduced || x.getElementType().isUnsignedInteger(64))
     return failure();
   int64_t rank = x.getRank();
   SmallVector<bool> reduced(rank, false);
@@ -356,8 +357,9 @@ LogicalResult evalReduce(Operation *op, HostOperands in, const EvaluateLimits &l
   StringRef name = op->getName().getStringRef();
   bool isSum = name == "onnx.ReduceSum" || name == "onnx.ReduceMean";
   bool isMean = name == "onnx.ReduceMean", isProd = name == "onnx.ReduceProd";
-  bool isMax = name == "onnx.ReduceMax";
-  if (count == 0 && !(name == "onnx.ReduceSum" || isProd))
+  bool isMax = name == "onnx.ReduceMax", isNorm = name == "onnx.ReduceL2";
+  bool isSquares = isNorm || name == "onnx.ReduceSumSquare";
+  if ((count == 0 && !(name == "onnx.ReduceSum" || isProd)) || (isSquares && !x.isFloat()))
     return failure();
   HostTensor result = HostTensor::zeros(x.getElementType(), keptShape);
   SmallVector<int64_t> target = broadcastStrides(keptShape, x.getShape());
@@ -374,6 +376,8 @@ LogicalResult evalReduce(Operation *op, HostOperands in, const EvaluateLimits &l
       x.load(i, 1, &value);
       if (isSum)
         acc[to] = acc[to] + value;
+      else if (isSquares)
+        acc[to] = acc[to] + value * value;
       else if (isProd)
         acc[to] = acc[to] * value;
       else
@@ -383,6 +387,9 @@ LogicalResult evalReduce(Operation *op, HostOperands in, const EvaluateLimits &l
     if (isMean)
       for (T &value : acc)
         value = value / static_cast<T>(count);
+    if (isNorm)
+      for (T &value : acc)
+        value = static_cast<T>(std::sqrt(value));
     result.store(0, acc.size(), acc.data());
   };
   if (x.isFloat())
@@ -405,14 +412,14 @@ EvaluateFn detail::lookupArithmetic(StringRef name) {
       .Cases({"onnx.Cast", "onnx.CastLike"}, evalCast)
       .Case("onnx.Range", evalRange)
       .Cases({"onnx.ReduceSum", "onnx.ReduceMean", "onnx.ReduceProd", "onnx.ReduceMax",
-              "onnx.ReduceMin"},
+              "onnx.ReduceMin", "onnx.ReduceL2", "onnx.ReduceSumSquare"},
              evalReduce)
       .Default(nullptr);
 }
 
 bool canEvaluate(Operation *op) {
   StringRef name = op->getName().getStringRef();
-  return detail::lookupMovement(name) || detail::lookupArithmetic(name);
+  return detail::lookupMovement(name) || detail::lookupArithmetic(name) || detail::lookupNetwork(name);
 }
 
 LogicalResult evaluate(Operation *op, HostOperands operands, const EvaluateLimits &limits,
@@ -421,6 +428,8 @@ LogicalResult evaluate(Operation *op, HostOperands operands, const EvaluateLimit
   EvaluateFn fn = detail::lookupMovement(name);
   if (!fn)
     fn = detail::lookupArithmetic(name);
+  if (!fn)
+    fn = detail::lookupNetwork(name);
   if (!fn || operands.empty() || !operands[0])
     return failure();
   return fn(op, operands, limits, results);

@@ -111,7 +111,7 @@ private:
         return;
     }
     for (Value result : op->getResults())
-      if (!isa<TensorType>(result.getType()))
+      if (!isa<TensorType, NoneType>(result.getType()))
         return;
     if (reshapeResource(op))
       return;

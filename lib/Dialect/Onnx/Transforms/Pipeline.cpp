@@ -10,6 +10,7 @@ namespace onnxc::onnx {
 void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
   // 1. Types, so that the passes below see static shapes.
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());
+  pm.addNestedPass<func::FuncOp>(createOnnxSinkIntoBranches());
   pm.addNestedPass<func::FuncOp>(createOnnxExpandMicrosoft());
   // While the tensors that they name are all there.
   pm.addNestedPass<func::FuncOp>(createOnnxExpandGradients());
@@ -27,6 +28,7 @@ void buildOnnxPipeline(OpPassManager &pm, const OnnxPipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(createOnnxExpandFunctions());
   // 5. Once more, for what 3 and 4 brought in.
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());
+  pm.addNestedPass<func::FuncOp>(createOnnxSinkIntoBranches());
   pm.addPass(createOnnxFoldConstants());
   pm.addNestedPass<func::FuncOp>(createOnnxCanonicalize());
   pm.addNestedPass<func::FuncOp>(createOnnxShapeInference());

@@ -82,6 +82,10 @@ typedef struct onnxc_host {
   /* Memory for output i of the running call, 64-byte aligned, owned by the
    * host. desc gives dtype, ndim and shape. NULL means out of memory. */
   void *(*allocate_output)(void *user, void *run_user, int32_t index, const DLTensor *desc);
+  /* Paths of libraries of custom operators (custom_op.h): the model takes those that have the file names of the
+   * ones that it was compiled with, and looks for others beside itself, then where the system does. */
+  const char *const *custom_op_libraries;
+  int32_t num_custom_op_libraries;
 } onnxc_host;
 
 typedef struct onnxc_run_options {

@@ -25,6 +25,9 @@ typedef struct onnxc_session_options {
                        int64_t n, double cost);
   void *parallel_for_user;
   int32_t profile; /* not 0: runs are timed, for onnxc_session_profile */
+  /* Paths of shared libraries of custom operators, for models that load theirs (docs/custom-operators.md). */
+  int32_t num_custom_op_libraries;
+  const char *const *custom_op_libraries;
 } onnxc_session_options;
 
 /* All pointers belong to the session. */

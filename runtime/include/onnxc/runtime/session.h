@@ -62,6 +62,9 @@ struct SessionOptions {
   void *parallelForUser = nullptr;
   /// Times each region of each run; see Session::takeProfile.
   bool profile = false;
+  /// Shared libraries of custom operators (docs/custom-operators.md), for models that load theirs: taken by file name,
+  /// before what lies beside the model or where the system looks.
+  std::vector<std::string> customOpLibraries;
 };
 
 /// Options of one run; may be shared by runs that are to be ended together.

@@ -45,3 +45,28 @@ func.func @limits(%x: tensor<2x3x4xf32>) -> (tensor<1000x1000xf32>, tensor<2xi64
   %s = onnx.Shape(%x) {start = -2 : i64} : (tensor<2x3x4xf32>) -> tensor<2xi64>
   return %big, %s : tensor<1000x1000xf32>, tensor<2xi64>
 }
+
+// -----
+
+// CHECK-LABEL: @layers
+// CHECK-NOT: onnx.BatchNormalization
+// CHECK-NOT: onnx.MatMul
+// CHECK-NOT: onnx.ReduceL2
+// CHECK-DAG: dense<{{\[\[}}-0.99{{.*}}, 0.99{{.*}}
+// CHECK-DAG: dense<5.000000e+00>
+// CHECK: return
+func.func @layers() -> (tensor<1x2xf32>, tensor<1xf32>) {
+  %none = onnx.None
+  %x = onnx.Constant dense<[[[1.0, 3.0]]]> : tensor<1x1x2xf32>
+  %one = onnx.Constant dense<1.0> : tensor<1xf32>
+  %zero = onnx.Constant dense<0.0> : tensor<1xf32>
+  %y, %m, %v = onnx.BatchNormalization(%x, %one, %zero, %zero, %one) {training_mode = 1 : i64} : (tensor<1x1x2xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) -> (tensor<1x1x2xf32>, tensor<1xf32>, tensor<1xf32>)
+  %shape = onnx.Constant dense<[1, 2]> : tensor<2xi64>
+  %rows = onnx.Reshape(%y, %shape) : (tensor<1x1x2xf32>, tensor<2xi64>) -> tensor<1x2xf32>
+  %a = onnx.Constant dense<[[3.0, 4.0]]> : tensor<1x2xf32>
+  %unit = onnx.Constant dense<[[1.0, 0.0], [0.0, 1.0]]> : tensor<2x2xf32>
+  %p = onnx.MatMul(%a, %unit) : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+  %axis = onnx.Constant dense<1> : tensor<1xi64>
+  %norm = onnx.ReduceL2(%p, %axis) {keepdims = 0 : i64} : (tensor<1x2xf32>, tensor<1xi64>) -> tensor<1xf32>
+  return %rows, %norm : tensor<1x2xf32>, tensor<1xf32>
+}

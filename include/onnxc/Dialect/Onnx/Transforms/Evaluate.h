@@ -21,7 +21,8 @@ bool canEvaluate(mlir::Operation *op);
 
 /// Computes all results of `op` from constant operands. Fails if the operator is
 /// not known here, if a result would be too large, or if the operands are not valid
-/// (which then is an error that appears at run time, or in shape inference).
+/// (which then is an error that appears at run time, or in shape inference). Of a result that is absent the value
+/// means nothing.
 mlir::LogicalResult evaluate(mlir::Operation *op, HostOperands operands,
                              const EvaluateLimits &limits, HostResults &results);
 
@@ -31,6 +32,7 @@ using EvaluateFn = mlir::LogicalResult (*)(mlir::Operation *, HostOperands,
 /// By operation name; null if not known.
 EvaluateFn lookupMovement(llvm::StringRef name);
 EvaluateFn lookupArithmetic(llvm::StringRef name);
+EvaluateFn lookupNetwork(llvm::StringRef name);
 /// Whether a result of this many elements may be made.
 bool fits(const EvaluateLimits &limits, HostOperands operands, llvm::ArrayRef<int64_t> shape,
           int64_t elementBytes);

@@ -102,6 +102,16 @@ def OnnxRecognizeQuantized : Pass<"onnx-recognize-quantized", "::mlir::func::Fun
   let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
 }
 
+def OnnxSinkIntoBranches : Pass<"onnx-sink-into-branches", "::mlir::func::FuncOp"> {
+  let summary = "Put what follows an If whose branches differ in rank into its branches";
+  let description = [{
+    Every value has one rank. Where the branches of an If give different ones, and which is taken is not known, what depends on
+    its result is copied into both branches, each of which then has a rank of its own. Types are inferred again after each such If.
+    An If whose results go out of the graph as they are is left: nothing can be said about their rank.
+  }];
+  let dependentDialects = ["::onnxc::onnx::OnnxDialect"];
+}
+
 def OnnxExpandFunctions : Pass<"onnx-expand-functions", "::mlir::func::FuncOp"> {
   let summary = "Replace operators by their ONNX function bodies";
   let description = [{

@@ -1,6 +1,7 @@
 // onnx-expand-microsoft: operators of ONNX Runtime's own domain become standard ones.
 #include "Expansion.h"
 #include "onnxc/Dialect/Onnx/Transforms/Passes.h"
+#include "onnxc/Schema/CustomOperators.h"
 #include "onnxc/Schema/MicrosoftSchemas.h"
 
 namespace onnxc::onnx {
@@ -40,7 +41,7 @@ struct ExpandMicrosoft : impl::OnnxExpandMicrosoftBase<ExpandMicrosoft> {
   void runOnOperation() override {
     SmallVector<CustomOp> nodes;
     getOperation().walk([&](CustomOp op) {
-      if (op.getDomainName() == microsoftDomain)
+      if (op.getDomainName() == microsoftDomain && !op->hasAttr(kCustomVersionAttr))
         nodes.push_back(op);
     });
     if (nodes.empty())
