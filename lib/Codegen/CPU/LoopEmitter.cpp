@@ -281,7 +281,7 @@ private:
     // Few rows: one line a step is not enough.
     std::optional<int64_t> size = getConstantIntValue(numRows);
     int64_t line = 64 * 8 / tile.elementType(product.operand).getIntOrFloatBitWidth();
-    for (int64_t more = line; size && more < llvm::divideCeil(tall * width, *size); more += line)
+    for (int64_t more = line; size && more < llvm::divideCeilSigned(tall * width, *size); more += line)
       prefetch(arith::AddIOp::create(b, loc, at, index(more)));
   }
 

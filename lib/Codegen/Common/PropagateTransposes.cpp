@@ -22,7 +22,7 @@ std::optional<Perm> matchMove(linalg::GenericOp op) {
     return std::nullopt;
   AffineMap in = op.getIndexingMapsArray()[0], out = op.getIndexingMapsArray()[1];
   if (!in.isPermutation() || !out.isPermutation() ||
-      op.getDpsInputs()[0].getType() == op.getResult(0).getType() && in == out)
+      (op.getDpsInputs()[0].getType() == op.getResult(0).getType() && in == out))
     return std::nullopt;
   Perm perm;
   for (AffineExpr expr : out.getResults())

@@ -15,7 +15,7 @@ OpOperand *findInput(linalg::GenericOp op) {
     return nullptr;
   OpOperand *init = op.getDpsInitOperand(0);
   if (!op.getMatchingBlockArgument(init).use_empty() ||
-      !init->get().getDefiningOp<tensor::EmptyOp>() && !init->get().getDefiningOp<tensor::ExtractSliceOp>())
+      (!init->get().getDefiningOp<tensor::EmptyOp>() && !init->get().getDefiningOp<tensor::ExtractSliceOp>()))
     return nullptr;
   AffineMap map = op.getMatchingIndexingMap(init);
   if (!map.isPermutation())

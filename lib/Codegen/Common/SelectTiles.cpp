@@ -416,11 +416,11 @@ private:
         break;
       if (rowsOnly && height > 2 * kRows)
         height = llvm::alignTo(height, kRows);
-      if (height > 1 && llvm::divideCeil(numLines, height) != lineTiles)
+      if (height > 1 && static_cast<int64_t>(llvm::divideCeil(numLines, height)) != lineTiles)
         continue;
       for (int64_t panelTiles = 1; panelTiles <= numPanels; ++panelTiles) {
         int64_t width = llvm::divideCeil(numPanels, panelTiles);
-        if (llvm::divideCeil(numPanels, width) != panelTiles)
+        if (static_cast<int64_t>(llvm::divideCeil(numPanels, width)) != panelTiles)
           continue;
         double tileImage = imageBytes / images * height / numLines;
         double tileFilters = filterBytes * width / numPanels;

@@ -46,7 +46,7 @@ struct TurnOperands : impl::TurnOperandsPassBase<TurnOperands> {
                      : distance * size;
     bool inPlace = *column + 1 == rank && *depth + 2 == rank;
     bool unknown = ShapedType::isDynamic(distance);
-    if (*column + 1 == rank && (inPlace && unknown || !collidesInCache(distance)))
+    if (*column + 1 == rank && ((inPlace && unknown) || !collidesInCache(distance)))
       return false;
 
     // The depth and the column go last, the others keep their order.

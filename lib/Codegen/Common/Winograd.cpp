@@ -141,7 +141,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
       config.setOn(c.op);
     }
     WalkResult left = getOperation().walk([&](linalg::LinalgOp op) {
-      if (StringRef method = cg::LoweringConfig(op).winograd; method.empty() || method == "off")
+      if (std::string method = cg::LoweringConfig(op).winograd; method.empty() || method == "off")
         return WalkResult::advance();
       op.emitError("has a strategy by Winograd's method, which takes channels-last 3x3 convolutions "
                    "in f32 with constant weights, stride and dilation one");

@@ -64,7 +64,7 @@ struct SessionOptions {
   bool profile = false;
   /// Shared libraries of custom operators (docs/custom-operators.md), for models that load theirs: taken by file name,
   /// before what lies beside the model or where the system looks.
-  std::vector<std::string> customOpLibraries;
+  std::vector<std::string> customOpLibraries = {};
 };
 
 /// Options of one run; may be shared by runs that are to be ended together.
