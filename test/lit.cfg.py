@@ -10,7 +10,7 @@ import lit.formats
 config.name = "onnxc"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".onnxtxt", ".test"]
-config.excludes = ["Inputs", "utils", "backend", "models", "errors", "python"]
+config.excludes = ["Inputs", "utils", "backend", "models", "errors", "python", "operators", "opsets", "fuzz"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
 
