@@ -146,6 +146,9 @@ Value wrapIndex(OpBuilder &b, Location loc, Value index, Value size) {
   return arith::SelectOp::create(b, loc, negative, wrapped, index);
 }
 
+/// Tensors of higher ranks are refused; a list that is declared to be longer is no shape.
+constexpr int64_t kMostDims = 1000;
+
 std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location loc, Value original,
                                                          Value converted, int64_t count) {
   SmallVector<OpFoldResult> result;
@@ -159,6 +162,8 @@ std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location 
     return std::nullopt;
   if (type.hasStaticShape()) {
     count = type.getNumElements();
+    if (count > kMostDims)
+      return std::nullopt;
   } else {
     Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                        toIndex(b, loc, getDim(b, loc, converted, 0)),
