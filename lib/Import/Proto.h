@@ -4,6 +4,8 @@
 
 #include "Error.h"
 
+#include "onnxc/Schema/ElementTypes.h"
+
 #include "onnx/onnx_pb.h"
 
 #include <map>
@@ -62,8 +64,6 @@ inline bool hasOutput(const NodeProto &node, int i) {
 /// The type's shape if it is a tensor of known rank.
 const ::onnx::TensorShapeProto *tensorShape(const TypeProto *type);
 
-/// Bits of one element in raw_data; 0 for strings and unknown types.
-unsigned elementBits(int32_t elementType);
 std::string elementTypeName(int32_t elementType);
 
 /// The number of elements. Throws if a dimension is negative or the number of

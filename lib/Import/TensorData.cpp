@@ -47,24 +47,6 @@ FieldSize typedFieldSize(const TensorProto &tensor, int64_t count) {
   }
 }
 
-// Unpacks elements of less than a byte, which are packed from the lowest bit on.
-std::string unpack(std::string_view packed, int32_t type, uint64_t count) {
-  unsigned bits = elementBits(type);
-  bool isSigned = type == TensorProto::INT4 || type == TensorProto::INT2;
-  std::string out(count, '\0');
-  for (uint64_t i = 0; i < count; ++i) {
-    uint64_t bit = i * bits;
-    unsigned value = uint8_t(packed[bit / 8]);
-    if (bit / 8 + 1 < packed.size())
-      value |= unsigned(uint8_t(packed[bit / 8 + 1])) << 8;
-    value = (value >> (bit % 8)) & ((1u << bits) - 1);
-    if (isSigned && (value >> (bits - 1)))
-      value |= ~0u << bits;
-    out[i] = char(value);
-  }
-  return out;
-}
-
 template <typename T, typename Field>
 std::string convertField(const Field &field) {
   std::string out(size_t(field.size()) * sizeof(T), '\0');
@@ -140,7 +122,7 @@ TensorBytes tensorBytes(const TensorProto &tensor, ExternalDataReader &external)
       result.bytes = tensor.raw_data();
     }
     if (isSubByte(type)) {
-      result.storage = unpack(result.bytes, type, uint64_t(count));
+      result.storage = unpackElements(result.bytes, type, uint64_t(count));
       result.bytes = result.storage;
     } else if (type == TensorProto::BOOL) {
       normaliseBools(result);
@@ -173,7 +155,7 @@ TensorBytes tensorBytes(const TensorProto &tensor, ExternalDataReader &external)
     if (elementBits(type) == 16)
       result.storage = convertField<uint16_t>(tensor.int32_data());
     else if (elementBits(type) == 2 || elementBits(type) == 4)
-      result.storage = unpack(convertField<uint8_t>(tensor.int32_data()), type, uint64_t(count));
+      result.storage = unpackElements(convertField<uint8_t>(tensor.int32_data()), type, uint64_t(count));
     else
       result.storage = convertField<uint8_t>(tensor.int32_data());
     break;

@@ -1,5 +1,9 @@
 #include "CustomInference.h"
 
+#include "onnxc/Schema/ElementTypes.h"
+#include "onnxc/Schema/Limits.h"
+
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <vector>
@@ -12,65 +16,14 @@ using ::onnx::TypeProto;
 namespace onnxc {
 namespace {
 
-// Callbacks read the values of shapes, axes and the like only.
-constexpr int64_t maxDataElements = 1 << 16;
 constexpr int32_t newestElemType = 62; // what fits into the bits of a declaration
 
-// Bits of a stored element that is below a byte, else 0.
-unsigned narrowBits(int32_t type) {
-  switch (type) {
-  case TensorProto::INT4:
-  case TensorProto::UINT4:
-  case TensorProto::FLOAT4E2M1:
-    return 4;
-  case TensorProto::INT2:
-  case TensorProto::UINT2:
-    return 2;
-  default:
-    return 0;
-  }
-}
-
-unsigned elementBytes(int32_t type) {
-  switch (type) {
-  case TensorProto::DOUBLE:
-  case TensorProto::INT64:
-  case TensorProto::UINT64:
-  case TensorProto::COMPLEX64:
-    return 8;
-  case TensorProto::COMPLEX128:
-    return 16;
-  case TensorProto::FLOAT:
-  case TensorProto::INT32:
-  case TensorProto::UINT32:
-    return 4;
-  case TensorProto::FLOAT16:
-  case TensorProto::BFLOAT16:
-  case TensorProto::INT16:
-  case TensorProto::UINT16:
-    return 2;
-  default:
-    return 1;
-  }
-}
+// Bytes of an element in memory, where none is packed.
+unsigned elementBytes(int32_t type) { return std::max(1u, elementBits(type) / 8); }
 
 // One element's low bytes at the end of `out`.
 void append(std::string &out, const void *value, unsigned bytes) {
   out.append(static_cast<const char *>(value), bytes);
-}
-
-// Packed elements become a byte each.
-std::string unpack(const std::string &packed, int32_t type, size_t count) {
-  unsigned bits = narrowBits(type);
-  bool isSigned = type == TensorProto::INT4 || type == TensorProto::INT2;
-  std::string out;
-  for (size_t i = 0; i < count && i * bits / 8 < packed.size(); ++i) {
-    int value = (static_cast<unsigned char>(packed[i * bits / 8]) >> (i * bits % 8)) & ((1 << bits) - 1);
-    if (isSigned && (value >> (bits - 1)))
-      value -= 1 << bits;
-    out.push_back(static_cast<char>(value));
-  }
-  return out;
 }
 
 // The elements as the runtime stores them; any type but string.
@@ -92,7 +45,8 @@ std::string elementsOf(const TensorProto &tensor, size_t count) {
   else
     for (int32_t value : tensor.int32_data())
       append(out, &value, bytes);
-  return narrowBits(type) ? unpack(out, type, count) : out;
+  bool isPacked = elementBits(type) == 2 || elementBits(type) == 4;
+  return isPacked ? unpackElements(out, type, count) : out;
 }
 
 // What the callback sees, and what that points to.
@@ -133,8 +87,8 @@ onnxc_op_tensor Call::constant(const TensorProto &tensor) {
   onnxc_op_tensor result{nullptr, dims.data(), int32_t(dims.size()), tensor.data_type()};
   int64_t count = 1;
   for (int64_t dim : dims)
-    count = dim < 0 || count > maxDataElements ? maxDataElements + 1 : count * dim;
-  if (count > maxDataElements || tensor.data_location() == TensorProto::EXTERNAL)
+    count = dim < 0 || count > maxInferenceElements ? maxInferenceElements + 1 : count * dim;
+  if (count > maxInferenceElements || tensor.data_location() == TensorProto::EXTERNAL)
     return result;
   if (tensor.data_type() == TensorProto::STRING) {
     if (tensor.string_data_size() == count)

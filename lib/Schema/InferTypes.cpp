@@ -3,6 +3,7 @@
 #include "onnxc/Schema/InferTypes.h"
 #include "onnxc/Dialect/Onnx/IR/Onnx.h"
 #include "onnxc/Schema/CustomOperators.h"
+#include "onnxc/Schema/Limits.h"
 #include "onnxc/Schema/MicrosoftSchemas.h"
 #include "onnxc/Schema/Protos.h"
 
@@ -23,9 +24,6 @@ using ::onnx::TypeProto;
 
 namespace onnxc {
 namespace {
-
-// Inference reads the values of shapes, axes, pads and the like only.
-constexpr int64_t maxDataElements = 1 << 16;
 
 // Gives the types that the body of an operator with subgraphs yields; the body's own
 // inference is done by who calls inferTypes.
@@ -173,7 +171,7 @@ private:
     ElementsAttr constant;
     if (matchPattern(value, m_Constant(&constant))) {
       TensorProto tensor;
-      if (tensorToProto(constant, maxDataElements, tensor))
+      if (tensorToProto(constant, maxInferenceElements, tensor))
         data.tensor = std::move(tensor);
       return data;
     }
@@ -261,9 +259,6 @@ StringRef withoutTag(StringRef message) {
 
 } // namespace
 
-// A shape may be declared to have any number of elements; what follows takes time for each dimension.
-constexpr int largestRank = 1000;
-
 LogicalResult inferTypes(Operation *op, SmallVectorImpl<Type> &types, SymbolicInference *symbols) {
   types.assign(op->getNumResults(), Type());
   if (symbols)
@@ -288,9 +283,9 @@ LogicalResult inferTypes(Operation *op, SmallVectorImpl<Type> &types, SymbolicIn
       if (types[i])
         continue;
       const TypeProto &proto = *context.getOutputType(i);
-      if (proto.has_tensor_type() && proto.tensor_type().shape().dim_size() > largestRank)
+      if (proto.has_tensor_type() && proto.tensor_type().shape().dim_size() > maxRank)
         return op->emitError("has a result of ")
-               << proto.tensor_type().shape().dim_size() << " dimensions, at most " << largestRank << " are supported";
+               << proto.tensor_type().shape().dim_size() << " dimensions, at most " << maxRank << " are supported";
       types[i] = typeFromProto(proto, op->getContext());
       if (symbols && isa_and_nonnull<RankedTensorType>(types[i]))
         symbols->resultShapes[i] = resultDims(proto);

@@ -1,6 +1,8 @@
 // Inference functions for operators to whose schema onnx gives none.
 #include "onnxc/Schema/MissingInference.h"
 
+#include "onnxc/Schema/Limits.h"
+
 #include "onnx/defs/shape_inference.h"
 
 #include <map>
@@ -114,8 +116,7 @@ static void split(const ::onnx::OpSchema &schema, InferenceContext &ctx) {
 
 // Dimensions of which nothing but their number is known. A list of axes can be declared of any length.
 static void setRank(InferenceContext &ctx, int64_t rank) {
-  constexpr int64_t largest = 1000;
-  if (rank < 0 || rank > largest)
+  if (rank < 0 || rank > maxRank)
     return;
   TensorShapeProto shape;
   for (int64_t i = 0; i < rank; ++i)

@@ -7,7 +7,7 @@ using namespace onnxc_k;
 namespace {
 
 struct LinearModel {
-  const double *coefficients; // scratch
+  const double *coefficients;
   AttrArray<float> intercepts;
   int64_t columns, targets;
 };
@@ -34,13 +34,31 @@ __attribute__((always_inline)) inline void linearScoresBody(const LinearModel &m
 ONNXC_VERSIONS(void, linearScores, (const LinearModel &model, const double *x, int64_t rows, double *scores),
                (model, x, rows, scores))
 
-// Scratch for a block of rows.
-struct Block {
-  double *x, *scores;
-};
-Block allocateBlock(onnxc_ctx *ctx, const LinearModel &model) {
-  auto *x = scratch<double>(ctx, kRowsOfBlock * (model.columns + model.targets));
-  return {x, x + kRowsOfBlock * model.columns};
+// Calls each(first, count, scores) for the blocks of rows, on all threads.
+template <typename Each>
+void forBlocks(onnxc_ctx *ctx, const onnxc_tensor &x, const Rows &rows, const LinearModel &model, Each each) {
+  parallelFor(ctx, rows.count, static_cast<double>(model.targets * rows.columns), [=](int64_t begin, int64_t end) {
+    auto *block = scratch<double>(ctx, kRowsOfBlock * (model.columns + model.targets));
+    double *scores = block + kRowsOfBlock * model.columns;
+    for (int64_t n = begin; n < end; n += kRowsOfBlock) {
+      int64_t count = end - n < kRowsOfBlock ? end - n : kRowsOfBlock;
+      loadDoubles(ctx, x, n * rows.columns, count * rows.columns, block);
+      linearScores(model, block, count, scores);
+      each(n, count, scores);
+    }
+    onnxc_free(ctx, block);
+  });
+}
+
+// In double, as the instance keeps them.
+const double *coefficientsOf(onnxc_ctx *ctx, const onnxc_attrs *attrs, const AttrArray<float> &coefficients) {
+  if (auto *kept = static_cast<const double *>(onnxc_kept(ctx, attrs)))
+    return kept;
+  auto *converted = scratch<double>(ctx, coefficients.size);
+  for (int64_t i = 0; i < coefficients.size; ++i)
+    converted[i] = static_cast<double>(coefficients[i]);
+  onnxc_keep(ctx, attrs, converted);
+  return converted;
 }
 
 LinearModel loadModel(onnxc_ctx *ctx, const onnxc_attrs *attrs, int64_t targets, int64_t columns) {
@@ -49,10 +67,7 @@ LinearModel loadModel(onnxc_ctx *ctx, const onnxc_attrs *attrs, int64_t targets,
     onnxc_fail(ctx, "there are %lld coefficients; %lld targets of %lld columns need more",
                static_cast<long long>(coefficients.size), static_cast<long long>(targets),
                static_cast<long long>(columns));
-  auto *converted = scratch<double>(ctx, targets * columns);
-  for (int64_t i = 0; i < targets * columns; ++i)
-    converted[i] = static_cast<double>(coefficients[i]);
-  return {converted, attrFloats(attrs, "intercepts"), columns, targets};
+  return {coefficientsOf(ctx, attrs, coefficients), attrFloats(attrs, "intercepts"), columns, targets};
 }
 
 } // namespace
@@ -67,17 +82,9 @@ ONNXC_KERNEL(LinearRegressor) {
   dims.push(rows.count);
   dims.push(targets);
   prepareOut(ctx, out[0], dims);
-  parallelFor(ctx, rows.count, static_cast<double>(targets * rows.columns), [=](int64_t begin, int64_t end) {
-    Block block = allocateBlock(ctx, model);
-    double *scores = block.scores;
-    for (int64_t n = begin; n < end; n += kRowsOfBlock) {
-      int64_t count = end - n < kRowsOfBlock ? end - n : kRowsOfBlock;
-      loadDoubles(ctx, x, n * rows.columns, count * rows.columns, block.x);
-      linearScores(model, block.x, count, scores);
-      applyPostTransform(transform, scores, targets, count);
-      storeScores(out[0], n * targets, scores, count * targets);
-    }
-    onnxc_free(ctx, block.x);
+  forBlocks(ctx, x, rows, model, [=](int64_t n, int64_t count, double *scores) {
+    applyPostTransform(transform, scores, targets, count);
+    storeScores(out[0], n * targets, scores, count * targets);
   });
   return 0;
 }
@@ -103,31 +110,23 @@ ONNXC_KERNEL(LinearClassifier) {
   dims.push(columns);
   if (wantsScores)
     prepareOut(ctx, out[1], dims);
-  parallelFor(ctx, rows.count, static_cast<double>(targets * rows.columns), [=](int64_t begin, int64_t end) {
-    Block block = allocateBlock(ctx, model);
-    double *scores = block.scores;
-    for (int64_t n = begin; n < end; n += kRowsOfBlock) {
-      int64_t count = end - n < kRowsOfBlock ? end - n : kRowsOfBlock;
-      loadDoubles(ctx, x, n * rows.columns, count * rows.columns, block.x);
-      linearScores(model, block.x, count, scores);
-      for (int64_t i = 0; wantsLabels && i < count; ++i) {
-        const double *row = scores + i * targets;
-        giveLabel(ctx, labels, out[0], n + i, targets == 1 ? (binary && row[0] > 0) : argMax(row, targets));
-      }
-      if (!wantsScores)
-        continue;
-      if (!binary) {
-        applyPostTransform(transform, scores, targets, count);
-        storeScores(out[1], n * targets, scores, count * targets);
-        continue;
-      }
-      for (int64_t i = 0; i < count; ++i) {
-        double both[2] = {scores[i]};
-        expandBinary(transform, SecondClass::Complement, both);
-        storeScores(out[1], (n + i) * 2, both, 2);
-      }
+  forBlocks(ctx, x, rows, model, [=](int64_t n, int64_t count, double *scores) {
+    for (int64_t i = 0; wantsLabels && i < count; ++i) {
+      const double *row = scores + i * targets;
+      giveLabel(ctx, labels, out[0], n + i, targets == 1 ? (binary && row[0] > 0) : argMax(row, targets));
     }
-    onnxc_free(ctx, block.x);
+    if (!wantsScores)
+      return;
+    if (!binary) {
+      applyPostTransform(transform, scores, targets, count);
+      storeScores(out[1], n * targets, scores, count * targets);
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      double both[2] = {scores[i]};
+      expandBinary(transform, SecondClass::Complement, both);
+      storeScores(out[1], (n + i) * 2, both, 2);
+    }
   });
   return 0;
 }

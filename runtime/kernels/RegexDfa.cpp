@@ -90,15 +90,6 @@ int32_t addStart(RegexDfa &dfa) {
   return addState(dfa, size, true);
 }
 
-bool inClass(const Regex &regex, const RegexInst &inst, uint32_t c) {
-  for (int32_t i = 0; i < inst.count; ++i) {
-    const RegexRange &range = regex.ranges[inst.ranges + i];
-    if (c >= range.first && c <= range.last)
-      return !inst.negated;
-  }
-  return inst.negated;
-}
-
 // Where a class of characters leads from a state.
 int32_t advance(RegexDfa &dfa, int32_t state, int32_t chars) {
   const Regex &regex = dfa.regex;

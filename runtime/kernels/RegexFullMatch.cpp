@@ -20,9 +20,7 @@ Matcher &matcherOf(onnxc_ctx *ctx, const onnxc_attrs *attrs) {
     onnxc_fail(ctx, "RegexFullMatch: there is no pattern");
   auto *matcher = scratch<Matcher>(ctx, 1);
   matcher->regex = compileRegex(ctx, *pattern);
-  onnxc_keep(ctx, nullptr, matcher->regex.insts);
-  if (matcher->regex.ranges)
-    onnxc_keep(ctx, nullptr, matcher->regex.ranges);
+  keepRegex(ctx, matcher->regex);
   matcher->hasDfa = makeRegexDfa(ctx, matcher->regex, matcher->dfa);
   onnxc_keep(ctx, attrs, matcher);
   return *matcher;

@@ -55,15 +55,6 @@ void addState(const Regex &regex, States &states, int32_t pc, int32_t step, cons
   }
 }
 
-bool inClass(const Regex &regex, const RegexInst &inst, uint32_t c) {
-  for (int32_t i = 0; i < inst.count; ++i) {
-    const RegexRange &range = regex.ranges[inst.ranges + i];
-    if (c >= range.first && c <= range.last)
-      return !inst.negated;
-  }
-  return inst.negated;
-}
-
 } // namespace
 
 int64_t onnxc_k::regexLongestMatch(const Regex &regex, const onnxc_str &text, int64_t begin, int32_t *work) {

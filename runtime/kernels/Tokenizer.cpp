@@ -25,13 +25,6 @@ struct Expression {
   Regex regex;
   int32_t *work;
 
-  Expression(onnxc_ctx *ctx, const onnxc_str &pattern)
-      : regex(compileRegex(ctx, pattern)), work(scratch<int32_t>(ctx, int64_t(regex.numInsts) * 4)) {}
-  void release(onnxc_ctx *ctx) {
-    onnxc_free(ctx, work);
-    onnxc_free(ctx, regex.insts);
-    onnxc_free(ctx, regex.ranges);
-  }
   // The first match that begins at `from` or later, the longest of those that begin there.
   bool search(const onnxc_str &text, int64_t from, int64_t &begin, int64_t &end) const {
     for (begin = from; begin <= text.size; begin = afterCodePoint(text, begin))
@@ -40,6 +33,28 @@ struct Expression {
     return false;
   }
 };
+
+// The separators, or the tokens, where they are not characters: the instance keeps them.
+struct Expressions {
+  Expression *list;
+  int64_t count;
+};
+
+const Expressions &expressionsOf(onnxc_ctx *ctx, const onnxc_attrs *attrs, const onnxc_str *patterns, int64_t count) {
+  if (auto *kept = static_cast<const Expressions *>(onnxc_kept(ctx, attrs)))
+    return *kept;
+  auto *made = scratch<Expressions>(ctx, 1);
+  *made = {scratch<Expression>(ctx, count), count};
+  onnxc_keep(ctx, nullptr, made->list);
+  for (int64_t e = 0; e < count; ++e) {
+    Regex regex = compileRegex(ctx, patterns[e]);
+    made->list[e] = {regex, scratch<int32_t>(ctx, int64_t(regex.numInsts) * 4)};
+    onnxc_keep(ctx, nullptr, made->list[e].work);
+    keepRegex(ctx, regex);
+  }
+  onnxc_keep(ctx, attrs, made);
+  return *made;
+}
 
 // Where tokens go: pieces of the inputs, which are not empty and do not overlap.
 struct Tokens {
@@ -91,10 +106,9 @@ ONNXC_KERNEL(Tokenizer) {
   for (int64_t i = 0; i < n; ++i)
     bytes += dataOf<Str>(x)[i]->size;
 
-  int64_t numExpressions = characters ? 0 : separators.size > 0 ? separators.size : 1;
-  auto *expressions = scratch<Expression>(ctx, numExpressions);
-  for (int64_t e = 0; e < numExpressions; ++e)
-    expressions[e] = Expression(ctx, separators.size > 0 ? separators[e] : *pattern);
+  bool cuts = separators.size > 0;
+  const Expressions &expressions = expressionsOf(ctx, attrs, cuts ? separators.data : pattern,
+                                                 characters ? 0 : cuts ? separators.size : 1);
   // A row's tokens move between two lists, one separator after the other.
   auto *pieces = scratch<onnxc_str>(ctx, bytes), *other = scratch<onnxc_str>(ctx, bytes);
   auto *counts = scratch<int64_t>(ctx, n);
@@ -104,14 +118,14 @@ ONNXC_KERNEL(Tokenizer) {
     Tokens row = {pieces + used, 0, least};
     if (characters) {
       cutCharacters(text, row);
-    } else if (separators.size == 0) {
-      findTokens(expressions[0], text, row);
+    } else if (!cuts) {
+      findTokens(expressions.list[0], text, row);
     } else {
       row.add(text, 0, text.size);
-      for (int64_t e = 0; e < numExpressions; ++e) {
+      for (int64_t e = 0; e < expressions.count; ++e) {
         Tokens cut = {other, 0, least};
         for (int64_t k = 0; k < row.count; ++k)
-          cutAt(expressions[e], row.pieces[k], cut);
+          cutAt(expressions.list[e], row.pieces[k], cut);
         memcpy(row.pieces, cut.pieces, static_cast<size_t>(cut.count) * sizeof(onnxc_str));
         row.count = cut.count;
       }
@@ -137,9 +151,6 @@ ONNXC_KERNEL(Tokenizer) {
     for (Str filler = pad ? pad : &kEmpty; k < columns; ++k)
       to[k] = onnxc_new_string(ctx, filler->data, filler->size);
   }
-  for (int64_t e = 0; e < numExpressions; ++e)
-    expressions[e].release(ctx);
-  onnxc_free(ctx, expressions);
   onnxc_free(ctx, pieces);
   onnxc_free(ctx, other);
   onnxc_free(ctx, counts);

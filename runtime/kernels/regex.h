@@ -42,8 +42,24 @@ struct RegexDfa {
   int32_t *work, *kept;
 };
 
+// Whether a Class takes a character.
+inline bool inClass(const Regex &regex, const RegexInst &inst, uint32_t c) {
+  for (int32_t i = 0; i < inst.count; ++i) {
+    const RegexRange &range = regex.ranges[inst.ranges + i];
+    if (c >= range.first && c <= range.last)
+      return !inst.negated;
+  }
+  return inst.negated;
+}
+
 // Ends the run if the pattern is malformed or uses what is not supported.
 Regex compileRegex(onnxc_ctx *ctx, const onnxc_str &pattern);
+// Lets it live as long as the instance.
+inline void keepRegex(onnxc_ctx *ctx, const Regex &regex) {
+  onnxc_keep(ctx, nullptr, regex.insts);
+  if (regex.ranges)
+    onnxc_keep(ctx, nullptr, regex.ranges);
+}
 // The end of the longest match that begins at the byte `begin`, -1 if there is none. work: 4 * numInsts integers.
 int64_t regexLongestMatch(const Regex &regex, const onnxc_str &text, int64_t begin, int32_t *work);
 // False: the pattern has word boundaries, for which there is none. What it takes is kept for later runs.

@@ -17,9 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent / "backend"))
+sys.path[:0] = [str(HERE.parent / "backend"), str(HERE.parent / "utils")]
 
 import cases  # noqa: E402
+import onnxtxt  # noqa: E402
 
 MICROSOFT = "com.microsoft"
 DOMAINS = ["", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", MICROSOFT]
@@ -125,10 +126,9 @@ def textModels():
     for path in sorted((ROOT / "test").rglob("*.onnxtxt")):
         if "error" in path.name:
             continue
-        for text in path.read_text().split("# -----"):
-            lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
+        for text in onnxtxt.texts(path):
             try:
-                yield onnx.parser.parse_model("\n".join(lines))
+                yield onnx.parser.parse_model(text)
             except onnx.parser.ParseError:
                 continue
 

@@ -21,8 +21,9 @@ import onnx
 import onnx.parser
 
 TEST = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TEST))
+sys.path[:0] = [str(TEST), str(TEST / "utils")]
 
+import onnxtxt  # noqa: E402
 from run_all import ctestTotals, litTotals  # noqa: E402
 
 # LLVM is not instrumented: memory that its allocators hand on to ours stays marked (user_poisoning), and it keeps some until
@@ -36,8 +37,7 @@ ELSEWHERE = r"^(?!.*(targets|numerics)).*\.(mlir|test)$"
 def models():
     """(title, model) of each test of an operator."""
     for file in sorted(TEST.rglob("*.onnxtxt")):
-        texts = [t for t in re.split(r"(?m)^# -----\s*$", file.read_text()) if re.search(r"(?m)^\s*[^#\s]", t)]
-        for number, text in enumerate(texts, 1):
+        for number, text in enumerate(onnxtxt.texts(file), 1):
             try:
                 yield f"{file.relative_to(TEST)}:{number}", onnx.parser.parse_model(text)
             except onnx.parser.ParseError:

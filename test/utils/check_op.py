@@ -33,6 +33,7 @@ import onnx.parser
 from onnx.reference import ReferenceEvaluator
 
 import onnxc
+import onnxtxt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "targets"))
 import remote  # noqa: E402
@@ -186,8 +187,7 @@ def check(text, number, options, openSession):
 
 def checkFile(file, only, checkModel):
     """Checks each model of a file (or one of them) by checkModel(text, number) and prints the problems; the exit status."""
-    models = [m for m in re.split(r"(?m)^# -----\s*$", file.read_text()) if re.search(r"(?m)^\s*[^#\s]", m)]
-    problems = [p for i, text in enumerate(models, 1) if only in (None, i) for p in checkModel(text, i)]
+    problems = [p for i, text in enumerate(onnxtxt.texts(file), 1) if only in (None, i) for p in checkModel(text, i)]
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -1,5 +1,6 @@
 // Index arithmetic that folds constants at once, shape tensors, run-time checks.
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
+#include "onnxc/Schema/Limits.h"
 
 using namespace mlir;
 
@@ -146,9 +147,6 @@ Value wrapIndex(OpBuilder &b, Location loc, Value index, Value size) {
   return arith::SelectOp::create(b, loc, negative, wrapped, index);
 }
 
-/// Tensors of higher ranks are refused; a list that is declared to be longer is no shape.
-constexpr int64_t kMostDims = 1000;
-
 std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location loc, Value original,
                                                          Value converted, int64_t count) {
   SmallVector<OpFoldResult> result;
@@ -162,7 +160,7 @@ std::optional<SmallVector<OpFoldResult>> readShapeTensor(OpBuilder &b, Location 
     return std::nullopt;
   if (type.hasStaticShape()) {
     count = type.getNumElements();
-    if (count > kMostDims)
+    if (count > maxRank) // a list that is declared to be longer is no shape
       return std::nullopt;
   } else {
     Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,

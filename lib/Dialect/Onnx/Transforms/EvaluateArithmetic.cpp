@@ -13,15 +13,8 @@ using namespace detail;
 
 namespace {
 
-bool isSmallFloat(Type type) {
-  auto floatType = dyn_cast<FloatType>(type);
-  return floatType && floatType.getWidth() <= 8;
-}
-
-// Complex numbers and floats below 16 bits (whose rounding has rules of its own) are left to run time.
-bool isComputable(const HostTensor &t) {
-  return (t.isFloat() && !isSmallFloat(t.getElementType())) || t.isInteger();
-}
+// Complex numbers and narrow floats are left to run time.
+bool isComputable(const HostTensor &t) { return isWideFloat(t) || t.isInteger(); }
 
 Type resultElement(Operation *op, unsigned index = 0) {
   return cast<ShapedType>(op->getResult(index).getType()).getElementType();
@@ -401,6 +394,11 @@ LogicalResult evalReduce(Operation *op, HostOperands in, const EvaluateLimits &,
 }
 
 } // namespace
+
+bool detail::isWideFloat(const HostTensor &x) {
+  auto type = dyn_cast<FloatType>(x.getElementType());
+  return type && type.getWidth() >= 16;
+}
 
 EvaluateFn detail::lookupArithmetic(StringRef name) {
   UnaryRule unary = unaryRule(name);

@@ -121,8 +121,6 @@ HostTensor gatherStrided(const HostTensor &from, ArrayRef<int64_t> shape,
   return out;
 }
 
-bool present(HostOperands in, size_t i) { return i < in.size() && in[i]; }
-
 std::optional<SmallVector<int64_t>> normalizeAxes(ArrayRef<int64_t> axes, int64_t rank) {
   SmallVector<int64_t> result;
   for (int64_t axis : axes) {
@@ -141,7 +139,7 @@ LogicalResult evalIdentity(Operation *, HostOperands in, const EvaluateLimits &,
 
 LogicalResult evalReshape(Operation *op, HostOperands in, const EvaluateLimits &,
                           HostResults &out) {
-  if (!present(in, 1))
+  if (!isPresent(in, 1))
     return failure();
   SmallVector<int64_t> shape = in[1]->ints();
   bool allowZero = intAttr(op, "allowzero", 0) != 0;
@@ -172,7 +170,7 @@ LogicalResult evalReshape(Operation *op, HostOperands in, const EvaluateLimits &
 LogicalResult evalSqueeze(Operation *, HostOperands in, const EvaluateLimits &, HostResults &out) {
   SmallVector<int64_t> shape;
   std::optional<SmallVector<int64_t>> axes;
-  if (present(in, 1) && !(axes = normalizeAxes(in[1]->ints(), in[0]->getRank())))
+  if (isPresent(in, 1) && !(axes = normalizeAxes(in[1]->ints(), in[0]->getRank())))
     return failure();
   for (auto [i, dim] : llvm::enumerate(in[0]->getShape())) {
     bool drop = axes ? llvm::is_contained(*axes, static_cast<int64_t>(i)) : dim == 1;
@@ -187,7 +185,7 @@ LogicalResult evalSqueeze(Operation *, HostOperands in, const EvaluateLimits &, 
 
 LogicalResult evalUnsqueeze(Operation *, HostOperands in, const EvaluateLimits &,
                             HostResults &out) {
-  if (!present(in, 1))
+  if (!isPresent(in, 1))
     return failure();
   int64_t rank = in[0]->getRank() + in[1]->getNumElements();
   auto axes = normalizeAxes(in[1]->ints(), rank);
@@ -271,15 +269,15 @@ LogicalResult evalConcat(Operation *op, HostOperands in, const EvaluateLimits &,
 }
 
 LogicalResult evalSlice(Operation *, HostOperands in, const EvaluateLimits &, HostResults &out) {
-  if (!present(in, 1) || !present(in, 2))
+  if (!isPresent(in, 1) || !isPresent(in, 2))
     return failure();
   int64_t rank = in[0]->getRank();
   SmallVector<int64_t> starts = in[1]->ints(), ends = in[2]->ints(), axes, steps;
-  if (present(in, 3))
+  if (isPresent(in, 3))
     axes = in[3]->ints();
   else
     axes = llvm::to_vector(llvm::seq<int64_t>(0, starts.size()));
-  steps = present(in, 4) ? in[4]->ints() : SmallVector<int64_t>(starts.size(), 1);
+  steps = isPresent(in, 4) ? in[4]->ints() : SmallVector<int64_t>(starts.size(), 1);
   auto checked = normalizeAxes(axes, rank);
   if (!checked || axes.size() != starts.size() || ends.size() != starts.size() ||
       steps.size() != starts.size())
@@ -314,7 +312,7 @@ LogicalResult evalSlice(Operation *, HostOperands in, const EvaluateLimits &, Ho
 
 LogicalResult evalGather(Operation *op, HostOperands in, const EvaluateLimits &limits,
                          HostResults &out) {
-  if (!present(in, 1))
+  if (!isPresent(in, 1))
     return failure();
   auto axis = wrapAxis(intAttr(op, "axis", 0), in[0]->getRank());
   if (!axis)
@@ -349,7 +347,7 @@ LogicalResult evalGather(Operation *op, HostOperands in, const EvaluateLimits &l
 
 LogicalResult evalExpand(Operation *, HostOperands in, const EvaluateLimits &limits,
                          HostResults &out) {
-  if (!present(in, 1))
+  if (!isPresent(in, 1))
     return failure();
   auto shape = broadcastShapes(in[0]->getShape(), in[1]->ints());
   if (!shape || !fits(limits, in, *shape, in[0]->getElementBytes()))
@@ -360,7 +358,7 @@ LogicalResult evalExpand(Operation *, HostOperands in, const EvaluateLimits &lim
 
 LogicalResult evalTile(Operation *, HostOperands in, const EvaluateLimits &limits,
                        HostResults &out) {
-  if (!present(in, 1) || in[1]->getNumElements() != in[0]->getRank())
+  if (!isPresent(in, 1) || in[1]->getNumElements() != in[0]->getRank())
     return failure();
   SmallVector<int64_t> shape, view, strides, own = rowMajorStrides(in[0]->getShape());
   for (auto [i, repeats] : llvm::enumerate(in[1]->ints())) {
@@ -383,7 +381,7 @@ LogicalResult evalSplit(Operation *op, HostOperands in, const EvaluateLimits &, 
     return failure();
   int64_t parts = op->getNumResults(), dim = in[0]->getShape()[*axis];
   SmallVector<int64_t> sizes;
-  if (present(in, 1)) {
+  if (isPresent(in, 1)) {
     sizes = in[1]->ints();
   } else {
     int64_t chunk = llvm::divideCeil(dim, parts);
@@ -426,7 +424,7 @@ LogicalResult evalConstantOfShape(Operation *op, HostOperands in, const Evaluate
 
 LogicalResult evalWhere(Operation *, HostOperands in, const EvaluateLimits &limits,
                         HostResults &out) {
-  if (!present(in, 1) || !present(in, 2))
+  if (!isPresent(in, 1) || !isPresent(in, 2))
     return failure();
   auto first = broadcastShapes(in[0]->getShape(), in[1]->getShape());
   auto shape = first ? broadcastShapes(*first, in[2]->getShape()) : std::nullopt;

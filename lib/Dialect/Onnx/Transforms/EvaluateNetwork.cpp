@@ -16,14 +16,6 @@ namespace {
 /// Scalar products that are worth the compiler's time.
 constexpr int64_t kMostProducts = 1 << 27;
 
-bool isPresent(HostOperands in, size_t i) { return i < in.size() && in[i]; }
-
-/// 16 bits or more.
-bool isWideFloat(const HostTensor &x) {
-  auto type = dyn_cast<FloatType>(x.getElementType());
-  return type && type.getWidth() >= 16;
-}
-
 std::vector<double> valuesOf(const HostTensor &x) {
   std::vector<double> values(x.getNumElements());
   x.load(0, values.size(), values.data());

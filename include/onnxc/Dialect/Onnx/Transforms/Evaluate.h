@@ -33,6 +33,9 @@ using EvaluateFn = mlir::LogicalResult (*)(mlir::Operation *, HostOperands,
 EvaluateFn lookupMovement(llvm::StringRef name);
 EvaluateFn lookupArithmetic(llvm::StringRef name);
 EvaluateFn lookupNetwork(llvm::StringRef name);
+inline bool isPresent(HostOperands operands, size_t i) { return i < operands.size() && operands[i]; }
+/// Floats of 16 bits or more: the rounding of narrower ones has rules of its own.
+bool isWideFloat(const HostTensor &x);
 /// Whether a result of this many elements may be made.
 bool fits(const EvaluateLimits &limits, HostOperands operands, llvm::ArrayRef<int64_t> shape,
           int64_t elementBytes);
