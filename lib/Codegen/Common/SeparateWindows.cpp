@@ -22,8 +22,8 @@ namespace {
 constexpr int64_t kTileElements = 8 * 1024;
 /// More tiles than any machine needs.
 constexpr int64_t kManyTiles = 16;
-/// Elements of an input that is worth a parallel loop.
-constexpr int64_t kMinElements = 16 * 1024;
+/// Taps of all windows together below which a loop over tiles costs more than it gives.
+constexpr int64_t kMinTaps = 32 * 1024;
 /// Positions at the borders are operations of their own, at most so many.
 constexpr size_t kMaxRanges = 9;
 /// What the steps may cost of what the window costs as a whole.
@@ -75,16 +75,17 @@ public:
       : b(b), loc(reduction.op.getLoc()), r(reduction), cacheBytes(cacheBytes) {}
 
   bool run() {
-    int64_t channels = r.inShape[r.channels], plane = 1, all = channels;
+    int64_t channels = r.inShape[r.channels], plane = 1, all = channels, taps = channels;
     for (const WindowDim &w : r.windows) {
       plane *= w.in;
+      taps *= w.out * w.kernel;
       if (rangesOf(w).size() > kMaxRanges)
         return false;
     }
     for (unsigned dim = 0; dim < r.inShape.size(); ++dim)
       if (dim != r.channels && !ShapedType::isDynamic(r.inShape[dim]))
         all *= r.inShape[dim];
-    if (all < kMinElements || !isWorthwhile(r))
+    if (taps < kMinTaps || !isWorthwhile(r))
       return false;
     bool inVectors = r.channels + 1 == r.inShape.size();
     int64_t wanted = std::max<int64_t>(1, std::min(kTileElements, all / kManyTiles) / plane), least = inVectors ? 16 : 1;
