@@ -46,22 +46,25 @@ Value isNonZero(OpBuilder &b, Location loc, Value stored) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, stored, zero);
 }
 
-/// The first value of a carried tensor whose size changes. Not a tensor.cast from its static
-/// size: upstream folds that into the loop, as if the size stayed.
-Value startCarried(OpBuilder &b, Location loc, Value init, Type carriedType) {
+/// The first value of a carried tensor. Where its sizes change, not as it is or as a tensor.cast: once its size is known,
+/// upstream folds that into the loop, as if the size stayed.
+Value startCarried(OpBuilder &b, Location loc, Value init, Type carriedType, bool keepsSizes) {
   auto from = dyn_cast<RankedTensorType>(init.getType());
   auto to = dyn_cast<RankedTensorType>(carriedType);
-  bool widens = from && to && from.getRank() == to.getRank() &&
-                llvm::any_of(llvm::seq<int64_t>(0, to.getRank()), [&](int64_t d) {
-                  return to.isDynamicDim(d) && !from.isDynamicDim(d);
-                });
-  if (!widens)
+  if (keepsSizes || !from || !to || from.getRank() != to.getRank() || to.hasStaticShape())
     return castTensor(b, loc, init, carriedType);
   SmallVector<Value> sizes;
+  // The larger of the size and 0 keeps a reshape that changes no type from being folded.
   for (OpFoldResult size : getDims(b, loc, init))
-    sizes.push_back(toIndex(b, loc, size));
+    sizes.push_back(arith::MaxSIOp::create(b, loc, toIndex(b, loc, size), constIndex(b, loc, 0)));
   Value shape = tensor::FromElementsOp::create(b, loc, sizes);
   return tensor::ReshapeOp::create(b, loc, to, init, shape);
+}
+
+/// Whether a value that a loop carries has the same sizes in all iterations.
+bool keepsSizes(const OnnxTypeConverter &types, Value init, BlockArgument carried) {
+  ArrayRef<DimAnalysis::Dim> sizes = types.dims()->shapeOf(carried);
+  return !sizes.empty() && sizes == types.dims()->shapeOf(init);
 }
 
 /// The type without the dimension at `axis`.
@@ -317,7 +320,8 @@ struct LoopPattern : OnnxPattern<onnx::LoopOp> {
       length = tripCount(op, limit, static_cast<bool>(condition));
     SmallVector<Value> inits;
     for (int64_t i = 0; i < carried; ++i)
-      inits.push_back(startCarried(rewriter, loc, operands[2 + i], argTypes[2 + i]));
+      inits.push_back(startCarried(rewriter, loc, operands[2 + i], argTypes[2 + i],
+                                   keepsSizes(types(), op->getOperand(2 + i), body.getArgument(2 + i))));
     YieldPlan plan{/*first=*/1, carried, {}};
     SmallVector<ScanState> states;
     for (int64_t i = 0; i < scans; ++i) {
@@ -441,7 +445,8 @@ struct ScanPattern : OnnxPattern<onnx::ScanOp> {
     }
     SmallVector<Value> inits;
     for (int64_t i = 0; i < carried; ++i)
-      inits.push_back(startCarried(rewriter, loc, operands[i], argTypes[i]));
+      inits.push_back(startCarried(rewriter, loc, operands[i], argTypes[i],
+                                   keepsSizes(types(), op->getOperand(i), body.getArgument(i))));
     YieldPlan plan{/*first=*/0, carried, {}};
     SmallVector<ScanState> states;
     for (int64_t i = 0; i < scans; ++i) {
