@@ -1,7 +1,13 @@
-// See fft.h: decimation in time by the smallest factors, Bluestein for what has a large prime.
+// See fft.h: decimation in frequency by the smallest factors, Bluestein for what has a large prime.
 #include <math.h>
 
+#include "cpu.h"
 #include "fft.h"
+
+// Fused multiply-add would make results depend on the CPU and on the number of lanes.
+#pragma clang fp contract(off)
+
+#define ONNXC_INLINE __attribute__((always_inline)) inline
 
 using namespace onnxc_k;
 
@@ -18,122 +24,273 @@ int64_t factorOf(int64_t n) {
   return n;
 }
 
-const Complex *makeRoots(onnxc_ctx *ctx, int64_t n) {
-  auto *roots = scratch<Complex>(ctx, n);
-  for (int64_t k = 0; k < n; ++k) {
-    double angle = -2 * M_PI * static_cast<double>(k) / static_cast<double>(n);
-    roots[k] = {cos(angle), sin(angle)};
-  }
-  return roots;
+template <typename V> ONNXC_INLINE Complex<V> operator+(Complex<V> a, Complex<V> b) {
+  return {a.re + b.re, a.im + b.im};
+}
+template <typename V> ONNXC_INLINE Complex<V> operator-(Complex<V> a, Complex<V> b) {
+  return {a.re - b.re, a.im - b.im};
+}
+template <typename V, typename T> ONNXC_INLINE Complex<V> times(Complex<V> a, Complex<T> w) {
+  return {a.re * w.re - a.im * w.im, a.re * w.im + a.im * w.re};
 }
 
-// out[0, n) = transform of in[0], in[stride], ...; roots are those of total = n * stride.
-void transform(const Complex *in, Complex *out, int64_t n, int64_t stride, const Complex *roots, int64_t total) {
-  if (n == 1) {
-    out[0] = in[0];
+// ---- butterflies: the transform of P numbers, in place ----
+
+template <typename V> ONNXC_INLINE void butterfly2(Complex<V> *x) {
+  Complex<V> a = x[0], b = x[1];
+  x[0] = a + b;
+  x[1] = a - b;
+}
+
+template <typename V> ONNXC_INLINE void butterfly4(Complex<V> *x) {
+  Complex<V> even = x[0] + x[2], evenLess = x[0] - x[2], odd = x[1] + x[3], d = x[1] - x[3];
+  Complex<V> turned = {d.im, -d.re}; // times -i
+  x[0] = even + odd;
+  x[1] = evenLess + turned;
+  x[2] = even - odd;
+  x[3] = evenLess - turned;
+}
+
+// An odd p: terms q and p - q have the same cosine and opposite sines.
+template <typename V, typename T>
+ONNXC_INLINE void butterflyOdd(int64_t p, const Complex<T> *roots, Complex<V> *x) {
+  Complex<V> sums[kLargestPrime / 2 + 1], differences[kLargestPrime / 2 + 1];
+  Complex<V> first = x[0], total = x[0];
+  for (int64_t q = 1; q <= p / 2; ++q) {
+    sums[q] = x[q] + x[p - q];
+    differences[q] = x[q] - x[p - q];
+    total = total + sums[q];
+  }
+  x[0] = total;
+  for (int64_t j = 1; j <= p / 2; ++j) {
+    Complex<V> even = first, odd = {};
+    for (int64_t q = 1; q <= p / 2; ++q) {
+      Complex<T> w = roots[j * q % p];
+      even = {even.re + sums[q].re * w.re, even.im + sums[q].im * w.re};
+      Complex<V> term = {differences[q].im * w.im, differences[q].re * w.im};
+      odd = q == 1 ? term : odd + term;
+    }
+    x[j] = {even.re - odd.re, even.im + odd.im};
+    x[p - j] = {even.re + odd.re, even.im - odd.im};
+  }
+}
+
+// ---- passes ----
+
+// in: [before][P][left], out: [P][before][left]. P is 0 for a radix known at run time.
+template <int P, typename V, typename T>
+ONNXC_INLINE void pass(const typename FftPlan<T>::Pass &step, int64_t before, int64_t left,
+                       const Complex<V> *in, Complex<V> *out) {
+  const int64_t p = P > 0 ? P : step.radix;
+  Complex<V>
+      x[P > 0 ? P : kLargestPrime];
+  for (int64_t k = 0; k < before; ++k)
+    for (int64_t i = 0; i < left; ++i) {
+      for (int64_t j = 0; j < p; ++j)
+        x[j] = in[i + left * (j + p * k)];
+      if constexpr (P == 2)
+        butterfly2(x);
+      else if constexpr (P == 4)
+        butterfly4(x);
+      else
+        butterflyOdd(p, step.roots, x);
+      out[i + left * k] = x[0];
+      if (i == 0) { // its twiddles are one
+        for (int64_t j = 1; j < p; ++j)
+          out[left * (k + before * j)] = x[j];
+        continue;
+      }
+      for (int64_t j = 1; j < p; ++j)
+        out[i + left * (k + before * j)] = times(x[j], step.twiddles[(j - 1) * left + i]);
+    }
+}
+
+// Transforms a[0, size), with b as scratch; the result is in the one that is returned.
+template <typename V, typename T>
+ONNXC_INLINE Complex<V> *passes(const FftPlan<T> &plan, Complex<V> *a, Complex<V> *b) {
+  int64_t before = 1, left = plan.size;
+  for (int32_t s = 0; s < plan.numPasses; ++s) {
+    const auto &step = plan.passes[s];
+    left /= step.radix;
+    switch (step.radix) {
+    case 2:
+      pass<2, V, T>(step, before, left, a, b);
+      break;
+    case 3:
+      pass<3, V, T>(step, before, left, a, b);
+      break;
+    case 4:
+      pass<4, V, T>(step, before, left, a, b);
+      break;
+    case 5:
+      pass<5, V, T>(step, before, left, a, b);
+      break;
+    default:
+      pass<0, V, T>(step, before, left, a, b);
+    }
+    before *= step.radix;
+    Complex<V> *swapped = a;
+    a = b;
+    b = swapped;
+  }
+  return a;
+}
+
+using FloatLanes = Complex<FftLanes<float>::Vector>;
+using DoubleLanes = Complex<FftLanes<double>::Vector>;
+ONNXC_INLINE FloatLanes *floatLanesBody(const FftPlan<float> &plan, FloatLanes *a, FloatLanes *b) {
+  return passes(plan, a, b);
+}
+ONNXC_VERSIONS(FloatLanes *, floatLanes, (const FftPlan<float> &plan, FloatLanes *a, FloatLanes *b),
+               (plan, a, b))
+
+// The other ones are rarely used, and not worth the code's size.
+Complex<float> *transform(const FftPlan<float> &plan, Complex<float> *a, Complex<float> *b) {
+  return passes(plan, a, b);
+}
+Complex<double> *transform(const FftPlan<double> &plan, Complex<double> *a, Complex<double> *b) {
+  return passes(plan, a, b);
+}
+FloatLanes *transform(const FftPlan<float> &plan, FloatLanes *a, FloatLanes *b) {
+  return floatLanes(plan, a, b);
+}
+DoubleLanes *transform(const FftPlan<double> &plan, DoubleLanes *a, DoubleLanes *b) {
+  return passes(plan, a, b);
+}
+
+template <typename V, typename T> void transformLine(const FftPlan<T> &plan, Complex<V> *work) {
+  int64_t n = plan.length, size = plan.size;
+  Complex<V> *other = work + size;
+  if (!plan.chirp) {
+    Complex<V> *result = transform(plan, work, other);
+    if (result != work)
+      memcpy(work, result, static_cast<size_t>(n) * sizeof(Complex<V>));
     return;
   }
-  int64_t p = factorOf(n), m = n / p;
-  for (int64_t r = 0; r < p; ++r)
-    transform(in + r * stride, out + r * m, m, stride * p, roots, total);
-  for (int64_t k = 0; k < m; ++k) {
-    if (p == 2) {
-      Complex a = out[k], b = out[m + k] * roots[k * stride];
-      out[k] = a + b;
-      out[m + k] = a - b;
-      continue;
+  for (int64_t k = 0; k < n; ++k)
+    work[k] = times(work[k], plan.chirp[k]);
+  memset(static_cast<void *>(work + n), 0, static_cast<size_t>(size - n) * sizeof(Complex<V>));
+  Complex<V> *result = transform(plan, work, other);
+  // The inverse transform of the product, by exchanged parts.
+  for (int64_t k = 0; k < size; ++k) {
+    Complex<V> product = times(result[k], plan.chirpTransform[k]);
+    result[k] = {product.im, product.re};
+  }
+  result = transform(plan, result, result == work ? other : work);
+  T scale = T(1) / static_cast<T>(size);
+  for (int64_t k = 0; k < n; ++k)
+    work[k] = times(Complex<V>{result[k].im * scale, result[k].re * scale}, plan.chirp[k]);
+}
+
+// ---- plans ----
+
+template <typename T> Complex<T> root(int64_t k, int64_t n) { // exp(-2 pi i k / n)
+  double angle = -2 * M_PI * static_cast<double>(k % n) / static_cast<double>(n);
+  return {static_cast<T>(cos(angle)), static_cast<T>(sin(angle))};
+}
+
+template <typename T> Complex<T> *table(onnxc_ctx *ctx, int64_t count, bool keep) {
+  auto *result = scratch<Complex<T>>(ctx, count);
+  if (keep)
+    onnxc_keep(ctx, nullptr, result);
+  return result;
+}
+
+template <typename T> void makePasses(onnxc_ctx *ctx, FftPlan<T> &plan, bool keep) {
+  int32_t count = 0;
+  for (int64_t rest = plan.size; rest > 1; rest /= plan.passes[count++].radix)
+    plan.passes[count].radix = factorOf(rest);
+  // A single two stands where its twiddles do most: at the front.
+  for (int32_t s = count - 1; s > 0; --s)
+    if (plan.passes[s].radix == 2 && plan.passes[s - 1].radix == 4) {
+      plan.passes[s].radix = 4;
+      plan.passes[s - 1].radix = 2;
     }
-    if (p == 4) {
-      Complex a = out[k], b = out[m + k] * roots[k * stride];
-      Complex c = out[2 * m + k] * roots[2 * k * stride], d = out[3 * m + k] * roots[3 * k * stride];
-      Complex ac = a + c, amc = a - c, bd = b + d, bmd = b - d;
-      Complex turned = {bmd.im, -bmd.re}; // times -i
-      out[k] = ac + bd;
-      out[m + k] = amc + turned;
-      out[2 * m + k] = ac - bd;
-      out[3 * m + k] = amc - turned;
-      continue;
-    }
-    Complex terms[kLargestPrime];
-    for (int64_t r = 0; r < p; ++r)
-      terms[r] = out[r * m + k] * roots[r * k * stride];
-    for (int64_t q = 0; q < p; ++q) {
-      Complex sum = terms[0];
-      for (int64_t r = 1; r < p; ++r)
-        sum = sum + terms[r] * roots[r * q % p * (total / p)];
-      out[q * m + k] = sum;
-    }
+  plan.numPasses = count;
+  int64_t before = 1, left = plan.size;
+  for (int32_t s = 0; s < count; ++s) {
+    int64_t p = plan.passes[s].radix;
+    left /= p;
+    auto *roots = table<T>(ctx, p, keep), *twiddles = table<T>(ctx, (p - 1) * left, keep);
+    for (int64_t j = 0; j < p; ++j)
+      roots[j] = root<T>(j, p);
+    for (int64_t j = 1; j < p; ++j)
+      for (int64_t i = 0; i < left; ++i)
+        twiddles[(j - 1) * left + i] = root<T>(j * before * i, plan.size);
+    plan.passes[s].roots = roots;
+    plan.passes[s].twiddles = twiddles;
+    before *= p;
   }
 }
 
-Complex conjugate(Complex a) { return {a.re, -a.im}; }
-
-void forward(const FftPlan &plan, Complex *data, Complex *work) {
-  int64_t n = plan.length, padded = plan.padded;
-  if (padded == 0) {
-    memcpy(work, data, static_cast<size_t>(n) * sizeof(Complex));
-    transform(work, data, n, 1, plan.roots, n);
-    return;
+template <typename T> void makeChirp(onnxc_ctx *ctx, FftPlan<T> &plan, bool keep) {
+  int64_t n = plan.length;
+  auto *chirp = table<T>(ctx, n, keep), *transformed = table<T>(ctx, fftWorkSize(plan), keep);
+  memset(static_cast<void *>(transformed), 0, static_cast<size_t>(plan.size) * sizeof(Complex<T>));
+  for (int64_t k = 0, square = 0; k < n; ++k) { // square is k * k modulo 2 * n
+    chirp[k] = root<T>(square, 2 * n);
+    transformed[k] = {chirp[k].re, -chirp[k].im};
+    if (k > 0)
+      transformed[plan.size - k] = transformed[k];
+    square = (square + 2 * k + 1) % (2 * n);
   }
-  Complex *a = work, *b = work + padded;
-  for (int64_t k = 0; k < padded; ++k)
-    a[k] = k < n ? data[k] * plan.chirp[k] : Complex{0, 0};
-  transform(a, b, padded, 1, plan.paddedRoots, padded);
-  // The inverse transform of the product, as the conjugate of the transform of the conjugate.
-  for (int64_t k = 0; k < padded; ++k)
-    a[k] = conjugate(b[k] * plan.chirpTransform[k]);
-  transform(a, b, padded, 1, plan.paddedRoots, padded);
-  double scale = 1 / static_cast<double>(padded);
-  for (int64_t k = 0; k < n; ++k) {
-    Complex c = conjugate(b[k]);
-    data[k] = Complex{c.re * scale, c.im * scale} * plan.chirp[k];
-  }
+  plan.chirp = nullptr;
+  plan.length = plan.size; // the chirp's own transform has nothing to convolve with
+  fft(plan, transformed);
+  plan.length = n;
+  plan.chirp = chirp;
+  plan.chirpTransform = transformed;
 }
+
+template <typename T> struct KeptPlan {
+  int64_t elementSize; // nodes of several types may share a key
+  FftPlan<T> plan;
+};
 
 } // namespace
 
-FftPlan onnxc_k::makeFftPlan(onnxc_ctx *ctx, int64_t length) {
-  FftPlan plan = {};
-  plan.length = length;
+template <typename T>
+const FftPlan<T> *onnxc_k::fftPlan(onnxc_ctx *ctx, const void *key, int64_t length) {
+  auto *kept = static_cast<const KeptPlan<T> *>(onnxc_kept(ctx, key));
+  if (kept && kept->elementSize == static_cast<int64_t>(sizeof(T)) && kept->plan.length == length)
+    return &kept->plan;
+  bool keep = !kept;
+  auto *made = scratch<KeptPlan<T>>(ctx, 1);
+  made->elementSize = sizeof(T);
+  FftPlan<T> &plan = made->plan;
+  plan = {};
+  plan.length = plan.size = length;
   int64_t rest = length;
   while (rest > 1 && factorOf(rest) <= kLargestPrime)
     rest /= factorOf(rest);
-  if (rest <= 1) {
-    plan.roots = makeRoots(ctx, length);
-    return plan;
+  if (rest > 1) {
+    plan.size = 1;
+    while (plan.size < 2 * length - 1)
+      plan.size *= 2;
   }
-  plan.padded = 1;
-  while (plan.padded < 2 * length - 1)
-    plan.padded *= 2;
-  plan.paddedRoots = makeRoots(ctx, plan.padded);
-  auto *chirp = scratch<Complex>(ctx, length);
-  auto *wrapped = scratch<Complex>(ctx, plan.padded), *transformed = scratch<Complex>(ctx, plan.padded);
-  memset(wrapped, 0, static_cast<size_t>(plan.padded) * sizeof(Complex));
-  for (int64_t k = 0, square = 0; k < length; ++k) { // square is k * k modulo 2 * length
-    double angle = -M_PI * static_cast<double>(square) / static_cast<double>(length);
-    chirp[k] = {cos(angle), sin(angle)};
-    wrapped[k] = conjugate(chirp[k]);
-    if (k > 0)
-      wrapped[plan.padded - k] = wrapped[k];
-    square = (square + 2 * k + 1) % (2 * length);
-  }
-  transform(wrapped, transformed, plan.padded, 1, plan.paddedRoots, plan.padded);
-  plan.chirp = chirp;
-  plan.chirpTransform = transformed;
-  return plan;
+  makePasses(ctx, plan, keep);
+  if (rest > 1)
+    makeChirp(ctx, plan, keep);
+  auto *halves = table<T>(ctx, length + 1, keep);
+  for (int64_t k = 0; k <= length; ++k)
+    halves[k] = root<T>(k, 2 * length);
+  plan.halves = halves;
+  if (keep)
+    onnxc_keep(ctx, key, made);
+  return &plan;
 }
 
-int64_t onnxc_k::fftWorkSize(const FftPlan &plan) { return plan.padded ? 2 * plan.padded : plan.length; }
-
-void onnxc_k::fft(const FftPlan &plan, bool inverse, Complex *data, Complex *work) {
-  if (!inverse) {
-    forward(plan, data, work);
-    return;
-  }
-  for (int64_t k = 0; k < plan.length; ++k)
-    data[k] = conjugate(data[k]);
-  forward(plan, data, work);
-  double scale = 1 / static_cast<double>(plan.length);
-  for (int64_t k = 0; k < plan.length; ++k)
-    data[k] = {data[k].re * scale, -data[k].im * scale};
+template <> void onnxc_k::fft(const FftPlan<float> &plan, Complex<float> *work) {
+  transformLine(plan, work);
 }
+template <> void onnxc_k::fft(const FftPlan<double> &plan, Complex<double> *work) {
+  transformLine(plan, work);
+}
+template <> void onnxc_k::fft(const FftPlan<float> &plan, FloatLanes *work) {
+  transformLine(plan, work);
+}
+template <> void onnxc_k::fft(const FftPlan<double> &plan, DoubleLanes *work) {
+  transformLine(plan, work);
+}
+template const FftPlan<float> *onnxc_k::fftPlan(onnxc_ctx *ctx, const void *key, int64_t length);
+template const FftPlan<double> *onnxc_k::fftPlan(onnxc_ctx *ctx, const void *key, int64_t length);

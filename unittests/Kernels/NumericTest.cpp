@@ -1,5 +1,6 @@
 // Spatial, spectral and random kernels.
 #include <cmath>
+#include <complex>
 
 #include "KernelTest.h"
 
@@ -47,6 +48,57 @@ TEST(Fourier, AnyLength) {
     ASSERT_EQ(back.run({ONNXC_DOUBLE}), "");
     for (size_t i = 0; i < x.size(); ++i)
       EXPECT_NEAR(back.values<double>()[i], x[i], 1e-12);
+  }
+}
+
+// Lines side by side and the few that are left, real and complex, one-sided and whole, along an inner axis.
+TEST(Fourier, ManyLines) {
+  for (int64_t n : {1, 2, 6, 9, 14, 37, 74, 400})
+    for (int64_t lines : {2, 5, 18})
+      for (int64_t parts : {1, 2})
+        for (int64_t oneSided : {0, 1}) {
+          std::vector<float> x(static_cast<size_t>(n * lines * parts));
+          for (size_t i = 0; i < x.size(); ++i)
+            x[i] = static_cast<float>(std::sin(static_cast<double>(i * i)));
+          Call call(onnxc_kernel_DFT);
+          call.in<float>({1, n, lines, parts}, x).attr("axis", 1).attr("onesided", oneSided);
+          ASSERT_EQ(call.run({ONNXC_FLOAT}), "");
+          int64_t bins = oneSided ? n / 2 + 1 : n;
+          ASSERT_EQ(call.shape(), (Shape{1, bins, lines, 2}));
+          std::vector<float> y = call.values<float>();
+          for (int64_t line = 0; line < lines; ++line)
+            for (int64_t k = 0; k < bins; ++k) {
+              std::complex<double> sum = 0;
+              for (int64_t i = 0; i < n; ++i) {
+                auto at = static_cast<size_t>((i * lines + line) * parts);
+                double angle = -2 * M_PI * static_cast<double>(k * i % n) / static_cast<double>(n);
+                sum += std::complex<double>(x[at], parts == 2 ? x[at + 1] : 0) * std::polar(1.0, angle);
+              }
+              auto at = static_cast<size_t>((k * lines + line) * 2);
+              double bound = 2e-7 * static_cast<double>(n) + 1e-6;
+              EXPECT_NEAR(y[at], sum.real(), bound);
+              EXPECT_NEAR(y[at + 1], sum.imag(), bound);
+              if (parts == 1 && (k == 0 || 2 * k == n)) {
+                EXPECT_EQ(y[at + 1], 0);
+              }
+            }
+        }
+}
+
+// A line's result does not depend on how many lines there are.
+TEST(Fourier, LinesAreIndependent) {
+  for (int64_t n : {10, 37, 480}) {
+    std::vector<float> x(static_cast<size_t>(n * 16));
+    for (size_t i = 0; i < x.size(); ++i)
+      x[i] = static_cast<float>(std::sin(static_cast<double>(i * i)));
+    Call all(onnxc_kernel_DFT), alone(onnxc_kernel_DFT);
+    all.in<float>({16, n, 1}, x);
+    alone.in<float>({1, n, 1}, std::vector<float>(x.begin(), x.begin() + n));
+    ASSERT_EQ(all.run({ONNXC_FLOAT}), "");
+    ASSERT_EQ(alone.run({ONNXC_FLOAT}), "");
+    std::vector<float> first = all.values<float>();
+    first.resize(static_cast<size_t>(n * 2));
+    EXPECT_EQ(first, alone.values<float>());
   }
 }
 

@@ -85,7 +85,8 @@ def WidenOperandsPass : Pass<"onnxc-widen-operands", "::mlir::func::FuncOp"> {
   let description = [{
     A product multiplies in f32. What it reads one by one and multiplies with many columns is converted before, as a
     conversion of one element takes as long as that of a vector. Panels that many rows pass over are converted by the
-    tile that uses them; for few rows, or an unknown number, they are converted in registers.
+    tile that uses them; for few rows, or an unknown number, they are converted in registers. Attention's
+    probabilities, which live in a tile only, are not rounded to the narrow type at all.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];
