@@ -80,13 +80,24 @@ def FuseElementwisePass : Pass<"onnxc-fuse-elementwise", "::mlir::func::FuncOp">
                            "::mlir::arith::ArithDialect"];
 }
 
+def ElideRoundingPass : Pass<"onnxc-elide-rounding", "::mlir::func::FuncOp"> {
+  let summary = "Keeps f16 and bf16 values that are computed in f32 there until they are stored";
+  let description = [{
+    Operators on f16 and bf16 compute in f32 and round their result. Where one is fused with what reads it, the
+    rounding and the conversion back are left out; and results that take no memory to speak of stay f32: small
+    ones, those that are read for many others (a row's sum, which may even exceed what f16 holds), and attention's
+    probabilities, which live in a tile. ONNX Runtime computes so too.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def WidenOperandsPass : Pass<"onnxc-widen-operands", "::mlir::func::FuncOp"> {
   let summary = "Converts the operands of f16 and bf16 products to f32 once";
   let description = [{
     A product multiplies in f32. What it reads one by one and multiplies with many columns is converted before, as a
     conversion of one element takes as long as that of a vector. Panels that many rows pass over are converted by the
-    tile that uses them; for few rows, or an unknown number, they are converted in registers. Attention's
-    probabilities, which live in a tile only, are not rounded to the narrow type at all.
+    tile that uses them; for few rows, or an unknown number, they are converted in registers.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];

@@ -24,17 +24,9 @@ struct WidenOperands : impl::WidenOperandsPassBase<WidenOperands> {
       if (!op.hasPureTensorSemantics() || op.getNumDpsInits() != 1 || !isContraction(op) ||
           cg::hasLoweringConfig(op))
         return;
-      for (OpOperand *operand : op.getDpsInputOperands()) {
-        arith::ExtFOp widening = wideningOf(op, *operand);
-        if (!widening)
-          continue;
-        Value wide =
-            takesAttentionRows(op, *operand) ? unroundedOf(*operand, widening.getType()) : Value();
-        if (!wide && (isReadAlone(op, *operand) || isReusedPanels(op, *operand)))
-          wide = widened(op, *operand, widening.getType());
-        if (wide)
-          take(op, *operand, wide, widening);
-      }
+      for (OpOperand *operand : op.getDpsInputOperands())
+        if (arith::ExtFOp widening = wideningOf(op, *operand); widening && (isReadAlone(op, *operand) || isReusedPanels(op, *operand)))
+          widen(op, *operand, widening);
     });
   }
 
@@ -56,8 +48,8 @@ private:
     return countUses(op, map, kMinUses) >= kMinUses;
   }
 
-  /// Panels that many rows pass over; where their number is unknown it may be one. The tile that
-  /// uses a panel widens it (see packsInTile), or all are widened before many tiles.
+  /// Panels that many rows pass over; where their number is unknown it may be one. The tile that uses a panel
+  /// widens it (see packsInTile), or all are widened before many tiles.
   static bool isReusedPanels(linalg::GenericOp op, OpOperand &operand) {
     return isPanels(op, operand) &&
            countUses(op, op.getMatchingIndexingMap(&operand), /*unknown=*/1) >= kMinVectorUses;
@@ -71,76 +63,22 @@ private:
     return uses;
   }
 
-  /// A copy of the operand in the wide type.
-  static Value widened(linalg::GenericOp op, OpOperand &operand, Type wide) {
+  static void widen(linalg::GenericOp op, OpOperand &operand, arith::ExtFOp widening) {
     OpBuilder b(op);
     Location loc = op.getLoc();
     Value source = operand.get();
     auto type = cast<RankedTensorType>(source.getType());
-    Value empty = tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, source), wide);
+    Value empty = tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, source), widening.getType());
     AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
     SmallVector<utils::IteratorType> parallel(type.getRank(), utils::IteratorType::parallel);
-    auto copy = linalg::GenericOp::create(
+    auto wide = linalg::GenericOp::create(
         b, loc, empty.getType(), source, empty, ArrayRef<AffineMap>{identity, identity}, parallel,
         [&](OpBuilder &inner, Location at, ValueRange args) {
-          Value value = arith::ExtFOp::create(inner, at, wide, args[0]);
+          Value value = arith::ExtFOp::create(inner, at, widening.getType(), args[0]);
           linalg::YieldOp::create(inner, at, value);
         });
-    return copy.getResult(0);
-  }
-
-  /// The probabilities as they were before they were rounded, if the one operation that makes them
-  /// for this use does so: they live in a tile only, so that a wide type costs no memory, and the
-  /// two conversions go.
-  static Value unroundedOf(OpOperand &operand, Type wide) {
-    auto producer = operand.get().getDefiningOp<linalg::GenericOp>();
-    if (!producer || !producer->hasOneUse() || producer.getNumReductionLoops() != 0 ||
-        producer.getNumDpsInits() != 1 || !producer.getRegionOutputArgs()[0].use_empty())
-      return {};
-    auto yield = cast<linalg::YieldOp>(producer.getBody()->getTerminator());
-    if (!isRounded(yield.getOperand(0), wide))
-      return {};
-    OpBuilder b(producer);
-    Location loc = producer.getLoc();
-    Value empty =
-        tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, producer.getDpsInits()[0]), wide);
-    auto copy = linalg::GenericOp::create(b, loc, empty.getType(), producer.getDpsInputs(), empty,
-                                          producer.getIndexingMapsArray(),
-                                          producer.getIteratorTypesArray());
-    IRMapping mapping;
-    producer.getRegion().cloneInto(&copy.getRegion(), mapping);
-    copy.getRegionOutputArgs()[0].setType(wide);
-    yield = cast<linalg::YieldOp>(copy.getBody()->getTerminator());
-    b.setInsertionPoint(yield);
-    yield->setOperand(0, beforeRounding(b, yield.getOperand(0), wide));
-    return copy.getResult(0);
-  }
-
-  /// A value of the body that was rounded from the wide type, perhaps behind selects.
-  static bool isRounded(Value value, Type wide) {
-    if (auto rounding = value.getDefiningOp<arith::TruncFOp>())
-      return rounding.getIn().getType() == wide;
-    auto select = value.getDefiningOp<arith::SelectOp>();
-    return select &&
-           (isRounded(select.getTrueValue(), wide) || isRounded(select.getFalseValue(), wide));
-  }
-
-  static Value beforeRounding(OpBuilder &b, Value value, Type wide) {
-    Location loc = value.getLoc();
-    if (auto rounding = value.getDefiningOp<arith::TruncFOp>();
-        rounding && rounding.getIn().getType() == wide)
-      return rounding.getIn();
-    if (auto select = value.getDefiningOp<arith::SelectOp>()) {
-      Value yes = beforeRounding(b, select.getTrueValue(), wide),
-            no = beforeRounding(b, select.getFalseValue(), wide);
-      return arith::SelectOp::create(b, loc, select.getCondition(), yes, no);
-    }
-    return arith::ExtFOp::create(b, loc, wide, value);
-  }
-
-  static void take(linalg::GenericOp op, OpOperand &operand, Value wide, arith::ExtFOp widening) {
     BlockArgument argument = op.getMatchingBlockArgument(&operand);
-    operand.set(wide);
+    operand.set(wide.getResult(0));
     argument.setType(widening.getType());
     widening.getResult().replaceAllUsesWith(argument);
     widening.erase();
