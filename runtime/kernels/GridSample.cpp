@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "cpu.h"
+#include "turn.h"
 
 using namespace onnxc_k;
 
@@ -68,6 +69,7 @@ __attribute__((always_inline)) inline void tapsOf(const Sampler &s, int32_t d, c
   double low = s.alignCorners ? 0 : -0.5, high = s.alignCorners ? n - 1 : n - 0.5;
   double scale = s.alignCorners ? (n - 1) / 2 : n / 2, shift = s.alignCorners ? 0 : 0.5;
   double at[kPointsOfBlock];
+#pragma clang loop vectorize(assume_safety)
   for (int64_t p = 0; p < points; ++p) {
     double x = (coordinates[p * step] + 1) * scale - shift;
     x = fabs(x) < 1e15 ? x : x > 0 ? 1e15 : -1e15; // NaN and infinity lie outside
@@ -141,8 +143,11 @@ __attribute__((always_inline)) inline void fillBlockBody(const Sampler &s, const
         double *weightTo = block.weights + (tap * count + t) * block.points;
         const int64_t *from = block.places + tap * block.points, *pixel = pixels + t * kPointsOfBlock;
         const double *weightFrom = block.weights + tap * block.points, *weight = weights + t * kPointsOfBlock;
-        for (int64_t p = 0; p < block.points; ++p) {
-          to[p] = from[p] < 0 || pixel[p] < 0 ? -1 : from[p] + pixel[p] * s.strides[d];
+        int64_t stride = s.strides[d], points = block.points;
+#pragma clang loop vectorize(assume_safety) // from is to, or does not meet it
+        for (int64_t p = 0; p < points; ++p) {
+          int64_t place = from[p] + pixel[p] * stride;
+          to[p] = (from[p] | pixel[p]) < 0 ? -1 : place;
           weightTo[p] = weightFrom[p] * weight[p];
         }
       }
@@ -193,6 +198,71 @@ __attribute__((always_inline)) inline void sampleFloatsBody(const Block &block, 
 }
 ONNXC_VERSIONS(void, sampleFloats, (const Block &block, const float *image, float *to), (block, image, to))
 
+template <int64_t lanes>
+__attribute__((always_inline)) inline void sampleChannels(const Block &block, int64_t p, const float *image, int64_t pixels,
+                                                          int64_t step, float *__restrict sampled) {
+  float sums[lanes] = {};
+  for (int64_t i = p; i < block.taps * block.points; i += block.points) {
+    const float *from = image + (block.places[i] < 0 ? pixels : block.places[i]) * step;
+    float weight = block.singles[i];
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += weight * from[lane];
+  }
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    sampled[lane] = sums[lane];
+}
+
+// All channels at once, of an image of floats that is turned: its pixels have `step` channels side by side (a multiple of
+// kTurnedAtOnce), and the one behind the last is zero. `sampled` is [points, step].
+__attribute__((always_inline)) inline void sampleTurnedBody(const Block &block, const float *image, int64_t pixels,
+                                                            int64_t step, int64_t channels, float *__restrict sampled,
+                                                            float *to, int64_t toStep) {
+  int64_t n = block.points;
+  for (int64_t p = 0; p < n; ++p, sampled += step) {
+    int64_t c = 0;
+    for (; c + 4 * kTurnedAtOnce <= step; c += 4 * kTurnedAtOnce)
+      sampleChannels<4 * kTurnedAtOnce>(block, p, image + c, pixels, step, sampled + c);
+    for (; c + 2 * kTurnedAtOnce <= step; c += 2 * kTurnedAtOnce)
+      sampleChannels<2 * kTurnedAtOnce>(block, p, image + c, pixels, step, sampled + c);
+    for (; c < step; c += kTurnedAtOnce)
+      sampleChannels<kTurnedAtOnce>(block, p, image + c, pixels, step, sampled + c);
+  }
+  sampled -= n * step;
+  turn(sampled, step, n, channels, to, toStep);
+}
+ONNXC_VERSIONS(void, sampleTurned,
+               (const Block &block, const float *image, int64_t pixels, int64_t step, int64_t channels, float *sampled,
+                float *to, int64_t toStep),
+               (block, image, pixels, step, channels, sampled, to, toStep))
+
+__attribute__((always_inline)) inline void turnPixelsBody(const float *from, int64_t pixels, int64_t channels, int64_t count,
+                                                          float *to, int64_t step) {
+  turn(from, pixels, channels, count, to, step);
+}
+ONNXC_VERSIONS(void, turnPixels,
+               (const float *from, int64_t pixels, int64_t channels, int64_t count, float *to, int64_t step),
+               (from, pixels, channels, count, to, step))
+
+// The images [N, C, pixels] as sampleTurned reads them.
+float *turnImages(onnxc_ctx *ctx, const float *images, int64_t count, int64_t channels, int64_t pixels, int64_t step) {
+  constexpr int64_t kPixels = 64;
+  auto *turned = scratch<float>(ctx, count * (pixels + 1) * step);
+  int64_t blocks = (pixels + kPixels - 1) / kPixels;
+  parallelFor(ctx, count * blocks, static_cast<double>(channels * kPixels) / 8, [=](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      int64_t image = block / blocks, first = block % blocks * kPixels, left = pixels - first;
+      float *to = turned + image * (pixels + 1) * step, *pixel = to + first * step;
+      left = left < kPixels ? left : kPixels;
+      if (step > channels)
+        memset(pixel, 0, static_cast<size_t>(left * step) * sizeof(float));
+      turnPixels(images + image * channels * pixels + first, pixels, channels, left, pixel, step);
+      if (first == 0)
+        memset(to + pixels * step, 0, static_cast<size_t>(step) * sizeof(float));
+    }
+  });
+  return turned;
+}
+
 template <typename T> void sample(const Block &block, const T *image, T *to) {
   if constexpr (__is_same(T, float))
     if (block.taps == 1 || block.taps == 4)
@@ -225,10 +295,10 @@ ONNXC_KERNEL(GridSample) {
   Dims dims(x);
   for (int32_t d = 0; d < s.rank; ++d)
     dims.sizes[d + 2] = grid.dims[d + 1];
-  void *to = prepareOut(ctx, out[0], dims);
+  void *result = prepareOut(ctx, out[0], dims);
   int64_t points = dims.product(2, dims.rank);
   if (imageSize == 0) {
-    memset(to, 0, static_cast<size_t>(dims.count() * onnxc_elem_size(x.elem_type)));
+    memset(result, 0, static_cast<size_t>(dims.count() * onnxc_elem_size(x.elem_type)));
     return 0;
   }
   // The grid as double, so that its type needs no template.
@@ -242,26 +312,42 @@ ONNXC_KERNEL(GridSample) {
   dispatchNumber(ctx, "GridSample", x.elem_type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
     const T *from = dataOf<T>(x);
-    parallelFor(ctx, dims.sizes[0] * points, static_cast<double>(channels) * 2 + 20, [=](int64_t begin, int64_t end) {
-      int64_t taps = 1;
-      for (int32_t d = 0; d < s.rank; ++d)
-        taps *= tapsOfMode(s.mode);
+    int64_t taps = 1, batches = dims.sizes[0];
+    for (int32_t d = 0; d < s.rank; ++d)
+      taps *= tapsOfMode(s.mode);
+    // With the channels side by side a pixel is read as vectors: worth it where most pixels are read.
+    int64_t step = (channels + kTurnedAtOnce - 1) / kTurnedAtOnce * kTurnedAtOnce;
+    float *turned = nullptr;
+    if constexpr (__is_same(T, float))
+      if (2 * channels >= kTurnedAtOnce && points >= imageSize / taps)
+        turned = turnImages(ctx, from, batches, channels, imageSize, step);
+    parallelFor(ctx, batches * points, static_cast<double>(channels) * 2 + 20, [=](int64_t begin, int64_t end) {
       int64_t most = kPlacesOfBlock / taps < kPointsOfBlock ? kPlacesOfBlock / taps : kPointsOfBlock;
       Block block = {0, taps, scratch<int64_t>(ctx, most * taps), scratch<double>(ctx, most * taps),
                      scratch<float>(ctx, most * taps), false};
+      float *sampled = turned ? scratch<float>(ctx, most * step) : nullptr;
       for (int64_t p = begin; p < end; p += block.points) {
         int64_t batch = p / points, left = (batch + 1) * points;
         left = (left < end ? left : end) - p; // to the end of the image
         block.points = left < most ? left : most;
         fillBlock(s, coordinates + p * s.rank, block);
+        T *to = static_cast<T *>(result) + batch * channels * points + p % points;
+        if constexpr (__is_same(T, float))
+          if (turned) {
+            sampleTurned(block, turned + batch * (imageSize + 1) * step, imageSize, step, channels, sampled, to, points);
+            continue;
+          }
         for (int64_t c = 0; c < channels; ++c)
-          sample(block, from + (batch * channels + c) * imageSize,
-                 static_cast<T *>(to) + (batch * channels + c) * points + p % points);
+          sample(block, from + (batch * channels + c) * imageSize, to + c * points);
       }
       onnxc_free(ctx, block.places);
       onnxc_free(ctx, block.weights);
       onnxc_free(ctx, block.singles);
+      if (sampled)
+        onnxc_free(ctx, sampled);
     });
+    if (turned)
+      onnxc_free(ctx, turned);
   });
   onnxc_free(ctx, coordinates);
   return 0;

@@ -37,52 +37,90 @@ Elements labelElements(onnxc_ctx *ctx, const onnxc_attrs *attrs, const onnxc_ten
   return elementsOf(attrFloats(attrs, names[2]));
 }
 
-// A number of elemType in 64 bits, equal for equal numbers.
-uint64_t bitsOf(int32_t elemType, const void *element) {
-  auto ofFloat = [](double x) {
-    uint64_t bits = 0x7ff8000000000000; // of every NaN
-    x += 0.0;                           // no negative zero
-    if (x == x)
-      memcpy(&bits, &x, sizeof(bits));
-    return bits;
-  };
+// A number in 64 bits, equal for equal numbers.
+inline uint64_t bitsOf(double x) {
+  uint64_t bits = 0x7ff8000000000000; // of every NaN
+  x += 0.0;                           // no negative zero
+  if (x == x)
+    memcpy(&bits, &x, sizeof(bits));
+  return bits;
+}
+inline uint64_t bitsOf(float x) { return bitsOf(static_cast<double>(x)); }
+inline uint64_t bitsOf(int64_t x) { return static_cast<uint64_t>(x); }
+inline uint64_t bitsOf(int32_t x) { return static_cast<uint64_t>(x); }
+inline uint64_t bitsOf(int16_t x) { return static_cast<uint64_t>(x); }
+
+// f(TypeTag<T>()) for the types that keys can have; Str for strings.
+template <typename F> void dispatchKey(onnxc_ctx *ctx, int32_t elemType, F f) {
   switch (elemType) {
-  case ONNXC_FLOAT: return ofFloat(static_cast<double>(*static_cast<const float *>(element)));
-  case ONNXC_DOUBLE: return ofFloat(*static_cast<const double *>(element));
-  case ONNXC_INT16: return static_cast<uint64_t>(*static_cast<const int16_t *>(element));
-  case ONNXC_INT32: return static_cast<uint64_t>(*static_cast<const int32_t *>(element));
-  default: return *static_cast<const uint64_t *>(element);
+  case ONNXC_STRING: return f(TypeTag<Str>());
+  case ONNXC_INT64: return f(TypeTag<int64_t>());
+  case ONNXC_INT32: return f(TypeTag<int32_t>());
+  case ONNXC_INT16: return f(TypeTag<int16_t>());
+  case ONNXC_FLOAT: return f(TypeTag<float>());
+  case ONNXC_DOUBLE: return f(TypeTag<double>());
   }
+  failType(ctx, "a table of keys", elemType);
 }
 
 // Finds elements; of equal keys the first counts.
 struct Lookup {
   HashTable<uint64_t> numbers;
   HashTable<onnxc_str> strings;
+  // Integers that lie close together: the place of each from `least` on, -1 where there is none.
+  int64_t *places = nullptr, least = 0, range = 0;
   int32_t elemType;
-  int64_t size; // of an element
 
-  Lookup(onnxc_ctx *ctx, const Elements &keys) : elemType(keys.elemType), size(onnxc_elem_size(keys.elemType)) {
-    bool isString = elemType == ONNXC_STRING;
-    if (!isString && elemType != ONNXC_INT64 && elemType != ONNXC_INT32 && elemType != ONNXC_INT16 &&
-        elemType != ONNXC_FLOAT && elemType != ONNXC_DOUBLE)
-      failType(ctx, "a table of keys", elemType);
-    if (isString)
-      strings = HashTable<onnxc_str>(ctx, keys.size);
-    else
-      numbers = HashTable<uint64_t>(ctx, keys.size);
-    for (int64_t i = 0; i < keys.size; ++i) {
-      const char *key = keys.data + i * size;
-      if (isString)
-        strings.findOrAdd(**reinterpret_cast<const Str *>(key), i);
-      else
-        numbers.findOrAdd(bitsOf(elemType, key), i);
-    }
+  Lookup(onnxc_ctx *ctx, const Elements &keys) : elemType(keys.elemType) {
+    dispatchKey(ctx, elemType, [&](auto tag) { add(ctx, reinterpret_cast<const typename decltype(tag)::Type *>(keys.data), keys.size); });
   }
   // The key's index or -1.
-  int64_t find(const char *key) const {
-    return elemType == ONNXC_STRING ? strings.find(**reinterpret_cast<const Str *>(key))
-                                    : numbers.find(bitsOf(elemType, key));
+  int64_t find(Str key) const { return strings.find(*key); }
+  template <typename T> int64_t find(T key) const {
+    if constexpr (kIsInteger<T>)
+      if (places) {
+        uint64_t place = static_cast<uint64_t>(key) - static_cast<uint64_t>(least);
+        return place < static_cast<uint64_t>(range) ? places[place] : -1;
+      }
+    return numbers.find(bitsOf(key));
+  }
+  void keep(onnxc_ctx *ctx) const {
+    if (places)
+      onnxc_keep(ctx, nullptr, places);
+    else
+      elemType == ONNXC_STRING ? strings.keep(ctx) : numbers.keep(ctx);
+  }
+
+private:
+  template <typename T>
+  static constexpr bool kIsInteger = __is_same(T, int64_t) || __is_same(T, int32_t) || __is_same(T, int16_t);
+
+  void add(onnxc_ctx *ctx, const Str *keys, int64_t count) {
+    strings = HashTable<onnxc_str>(ctx, count);
+    for (int64_t i = 0; i < count; ++i)
+      strings.findOrAdd(*keys[i], i);
+  }
+  template <typename T> void add(onnxc_ctx *ctx, const T *keys, int64_t count) {
+    if constexpr (kIsInteger<T>) {
+      int64_t greatest = count > 0 ? keys[0] : 0;
+      least = greatest;
+      for (int64_t i = 0; i < count; ++i) {
+        least = keys[i] < least ? keys[i] : least;
+        greatest = keys[i] > greatest ? keys[i] : greatest;
+      }
+      // No more than a hash table would take.
+      if (!__builtin_sub_overflow(greatest, least, &range) && range < 8 * count) {
+        ++range;
+        places = scratch<int64_t>(ctx, range);
+        memset(places, -1, static_cast<size_t>(range) * sizeof(int64_t));
+        for (int64_t i = count - 1; i >= 0; --i)
+          places[keys[i] - least] = i;
+        return;
+      }
+    }
+    numbers = HashTable<uint64_t>(ctx, count);
+    for (int64_t i = 0; i < count; ++i)
+      numbers.findOrAdd(bitsOf(keys[i]), i);
   }
 };
 
@@ -92,10 +130,7 @@ const Lookup &keptLookup(onnxc_ctx *ctx, const onnxc_attrs *attrs, const Element
     return *kept;
   auto *lookup = scratch<Lookup>(ctx, 1);
   *lookup = Lookup(ctx, keys);
-  if (keys.elemType == ONNXC_STRING)
-    lookup->strings.keep(ctx);
-  else
-    lookup->numbers.keep(ctx);
+  lookup->keep(ctx);
   onnxc_keep(ctx, attrs, lookup);
   return *lookup;
 }
@@ -130,13 +165,22 @@ ONNXC_KERNEL(LabelEncoder) {
   if (!fallback)
     onnxc_fail(ctx, "LabelEncoder: element type %d is not supported", values.elemType);
   Lookup lookup = tensor(2) ? Lookup(ctx, keys) : keptLookup(ctx, attrs, keys);
-  auto *to = static_cast<char *>(prepareOut(ctx, out[0], Dims(x)));
-  int64_t size = onnxc_elem_size(values.elemType);
-  parallelFor(ctx, onnxc_num_elements(&x), keys.elemType == ONNXC_STRING ? 15 : 4, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      int64_t at = lookup.find(dataOf<char>(x) + i * lookup.size);
-      memcpy(to + i * size, at < 0 ? fallback : values.data + at * size, static_cast<size_t>(size));
-    }
+  void *to = prepareOut(ctx, out[0], Dims(x));
+  dispatchKey(ctx, keys.elemType, [&](auto keyTag) {
+    using Key = typename decltype(keyTag)::Type;
+    dispatchSize(ctx, values.elemType, [&](auto valueTag) {
+      using Value = typename decltype(valueTag)::Type;
+      auto *from = dataOf<Key>(x);
+      auto *value = reinterpret_cast<const Value *>(values.data);
+      auto *result = static_cast<Value *>(to);
+      Value other = *static_cast<const Value *>(fallback);
+      parallelFor(ctx, onnxc_num_elements(&x), __is_same(Key, Str) ? 15 : 2, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          int64_t at = lookup.find(from[i]);
+          result[i] = at < 0 ? other : value[at];
+        }
+      });
+    });
   });
   return 0;
 }
@@ -158,7 +202,7 @@ ONNXC_KERNEL(CategoryMapper) {
   const void *fallback = fromStrings ? static_cast<const void *>(&integer) : static_cast<const void *>(&string);
   auto *to = static_cast<char *>(prepareOut(ctx, out[0], Dims(x)));
   for (int64_t i = 0; i < onnxc_num_elements(&x); ++i) {
-    int64_t at = lookup.find(dataOf<char>(x) + i * 8);
+    int64_t at = fromStrings ? lookup.find(dataOf<Str>(x)[i]) : lookup.find(dataOf<int64_t>(x)[i]);
     memcpy(to + i * 8, at < 0 ? fallback : values.data + at * 8, 8);
   }
   return 0;
@@ -177,8 +221,7 @@ ONNXC_KERNEL(OneHotEncoder) {
   int64_t n = onnxc_num_elements(&x);
   memset(to, 0, static_cast<size_t>(n * categories.size) * sizeof(float));
   for (int64_t i = 0; i < n; ++i) {
-    auto integer = strings ? 0 : static_cast<int64_t>(numberAt(ctx, x, i));
-    int64_t at = lookup.find(strings ? dataOf<char>(x) + i * 8 : reinterpret_cast<const char *>(&integer));
+    int64_t at = strings ? lookup.find(dataOf<Str>(x)[i]) : lookup.find(static_cast<int64_t>(numberAt(ctx, x, i)));
     if (at < 0 && !allowUnknown)
       onnxc_fail(ctx, "OneHotEncoder: element %lld is not a known category", static_cast<long long>(i));
     if (at >= 0)

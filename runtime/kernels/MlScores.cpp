@@ -39,65 +39,89 @@ static double probit(double p) {
   return p < 0.5 ? -x : x;
 }
 
-__attribute__((always_inline)) inline void expAllBody(double *x, int64_t count) {
+__attribute__((always_inline)) inline void logisticAllBody(double *x, int64_t count) {
   for (int64_t i = 0; i < count; ++i)
-    x[i] = vectorExp(x[i]);
+    x[i] = 1 / (1 + vectorExp(-x[i]));
 }
-ONNXC_VERSIONS(void, expAll, (double *x, int64_t count), (x, count))
+ONNXC_VERSIONS(void, logisticAll, (double *x, int64_t count), (x, count))
 
-static void softmaxRows(double *scores, int64_t count, int64_t rows) {
-  for (int64_t n = 0; n < rows; ++n) {
-    double *row = scores + n * count, max = -INFINITY;
-    for (int64_t i = 0; i < count; ++i)
-      max = row[i] > max ? row[i] : max;
-    for (int64_t i = 0; i < count; ++i)
-      row[i] -= max;
-  }
-  expAll(scores, rows * count);
-  for (int64_t n = 0; n < rows; ++n) {
-    double *row = scores + n * count, sum = 0;
-    for (int64_t i = 0; i < count; ++i)
-      sum += row[i];
-    for (int64_t i = 0; i < count; ++i)
-      row[i] /= sum;
-  }
-}
-
-// SOFTMAX_ZERO leaves out scores that are zero.
-static void softmaxOfNonZeros(double *scores, int64_t count) {
+__attribute__((always_inline)) inline void softmaxRowBody(double *scores, int64_t count) {
   double max = -INFINITY, sum = 0;
   for (int64_t i = 0; i < count; ++i)
     max = scores[i] > max ? scores[i] : max;
-  for (int64_t i = 0; i < count; ++i) {
-    if (fabs(scores[i]) <= 1e-7)
-      continue;
-    scores[i] = exp(scores[i] - max);
+  for (int64_t i = 0; i < count; ++i)
+    scores[i] = vectorExp(scores[i] - max);
+  for (int64_t i = 0; i < count; ++i)
     sum += scores[i];
-  }
-  for (int64_t i = 0; i < count && sum > 0; ++i)
+  for (int64_t i = 0; i < count; ++i)
     scores[i] /= sum;
 }
+ONNXC_VERSIONS(void, softmaxRow, (double *scores, int64_t count), (scores, count))
 
-void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_t count, int64_t rows) {
+// Rows whose sums are kept at a time.
+constexpr int64_t kRowsAtOnce = 32;
+
+__attribute__((always_inline)) inline void softmaxRowsBody(double *scores, int64_t count, int64_t rows, int64_t step) {
+  double max[kRowsAtOnce], sum[kRowsAtOnce];
+  for (int64_t n = 0; n < rows; ++n) {
+    max[n] = -INFINITY;
+    sum[n] = 0;
+  }
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t n = 0; n < rows; ++n)
+      max[n] = scores[i * step + n] > max[n] ? scores[i * step + n] : max[n];
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t n = 0; n < rows; ++n) {
+      double power = vectorExp(scores[i * step + n] - max[n]);
+      scores[i * step + n] = power;
+      sum[n] += power;
+    }
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t n = 0; n < rows; ++n)
+      scores[i * step + n] /= sum[n];
+}
+ONNXC_VERSIONS(void, softmaxRows, (double *scores, int64_t count, int64_t rows, int64_t step), (scores, count, rows, step))
+
+// SOFTMAX_ZERO leaves out scores that are zero.
+static void softmaxOfNonZeros(double *scores, int64_t count, int64_t step) {
+  double max = -INFINITY, sum = 0;
+  for (int64_t i = 0; i < count; ++i)
+    max = scores[i * step] > max ? scores[i * step] : max;
+  for (int64_t i = 0; i < count; ++i) {
+    double &score = scores[i * step];
+    if (fabs(score) <= 1e-7)
+      continue;
+    score = exp(score - max);
+    sum += score;
+  }
+  for (int64_t i = 0; i < count && sum > 0; ++i)
+    scores[i * step] /= sum;
+}
+
+void onnxc_k::applyPostTransform(PostTransform transform, double *scores, int64_t count, int64_t rows, int64_t step) {
   switch (transform) {
   case PostTransform::None:
     return;
   case PostTransform::Logistic:
-    for (int64_t i = 0; i < rows * count; ++i)
-      scores[i] = -scores[i];
-    expAll(scores, rows * count);
-    for (int64_t i = 0; i < rows * count; ++i)
-      scores[i] = 1 / (1 + scores[i]);
+    if (step == 1)
+      return logisticAll(scores, count);
+    for (int64_t i = 0; i < count; ++i)
+      logisticAll(scores + i * step, rows);
     return;
   case PostTransform::Probit:
-    for (int64_t i = 0; i < rows * count; ++i)
-      scores[i] = probit(scores[i]);
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t n = 0; n < rows; ++n)
+        scores[i * step + n] = probit(scores[i * step + n]);
     return;
   case PostTransform::Softmax:
-    return softmaxRows(scores, count, rows);
+    if (step == 1)
+      return softmaxRow(scores, count);
+    for (int64_t n = 0; n < rows; n += kRowsAtOnce)
+      softmaxRows(scores + n, count, rows - n < kRowsAtOnce ? rows - n : kRowsAtOnce, step);
+    return;
   case PostTransform::SoftmaxZero:
     for (int64_t n = 0; n < rows; ++n)
-      softmaxOfNonZeros(scores + n * count, count);
+      softmaxOfNonZeros(scores + n, count, step);
     return;
   }
 }

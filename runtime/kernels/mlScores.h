@@ -9,8 +9,8 @@ namespace onnxc_k {
 enum class PostTransform { None, Softmax, Logistic, SoftmaxZero, Probit };
 
 PostTransform postTransformOf(onnxc_ctx *ctx, const onnxc_attrs *attrs);
-// Works on rows of `count` scores each.
-void applyPostTransform(PostTransform transform, double *scores, int64_t count, int64_t rows = 1);
+// Works on `count` scores of each row: score i of row n is scores[i * step + n]. With a step of 1 it is one row.
+void applyPostTransform(PostTransform transform, double *scores, int64_t count, int64_t rows = 1, int64_t step = 1);
 
 // Both columns of a classifier that has one score for two classes, as ONNX Runtime writes them: a
 // probability's complement, or a margin's negation. scores[0] is the score.
@@ -43,11 +43,6 @@ inline void storeScore(const onnxc_tensor &out, int64_t i, double value) {
     dataOf<double>(out)[i] = value;
   else
     dataOf<float>(out)[i] = static_cast<float>(value);
-}
-
-inline void storeScores(const onnxc_tensor &out, int64_t first, const double *scores, int64_t count) {
-  for (int64_t i = 0; i < count; ++i)
-    storeScore(out, first + i, scores[i]);
 }
 
 inline int64_t argMax(const double *scores, int64_t count) {

@@ -58,7 +58,7 @@ LogicalResult followProduct(linalg::LinalgOp op, const cg::LoweringConfig &confi
   PanelProduct &product = *schedule.product;
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   if (config.depthBlock) {
-    if (*config.depthBlock != 0 && !product.rows)
+    if (*config.depthBlock != 0 && product.oneTile)
       return op.emitError(
           "has a strategy with depth_block, but no rows that would pass over a block");
     product.depthBlock = *config.depthBlock < sizes[product.depth] ? *config.depthBlock : 0;
@@ -69,7 +69,7 @@ LogicalResult followProduct(linalg::LinalgOp op, const cg::LoweringConfig &confi
       return op.emitError("has a strategy with ")
              << *config.streams << " streams, which do not divide " << panels << " panels";
     product.streams = *config.streams;
-    if (!product.rows)
+    if (product.oneTile)
       schedule.unroll[product.panels] = product.streams;
   }
   if (config.prefetch)

@@ -4,6 +4,7 @@
 // does not divide goes into a second, smaller tile; its last vector is masked.
 #include "onnxc/Codegen/CPU/LoopEmitter.h"
 
+#include "PanelPrefetch.h"
 #include "RegisterTile.h"
 #include "VectorClone.h"
 
@@ -241,48 +242,9 @@ private:
     depthFrom = depthTo = Value();
   }
 
-  /// Asks for a part of the next block of the panels, so that it comes from memory while this
-  /// one is worked on: every tile of rows fetches its share.
-  void emitPrefetch() {
+  bool fetchesPanels() const {
     const PanelProduct &product = *schedule.product;
-    if (!product.prefetch || schedule.stream || !product.rows || unroll[*product.rows] < 2)
-      return;
-    unsigned rows = *product.rows;
-    OpFoldResult numRows = tile.sizes[rows];
-    int64_t depth = *getConstantIntValue(tile.sizes[product.depth]);
-    int64_t width = *getConstantIntValue(tile.sizes[*schedule.vectorDim]);
-    int64_t block = product.depthBlock ? product.depthBlock : depth;
-    // Elements for one row of the product, and for one step along the depth.
-    int64_t tall = tile.factor[rows];
-    auto share = [&](int64_t elements) {
-      AffineExpr size = b.getAffineDimExpr(0);
-      AffineExpr each = b.getAffineConstantExpr(elements).ceilDiv(size);
-      return getValueOrCreateConstantIndexOp(
-          b, loc,
-          affine::makeComposedFoldedAffineApply(b, loc, AffineMap::get(1, 0, each), {numRows}));
-    };
-    Value done = tile.base[product.depth];
-    if (depthFrom)
-      done = arith::SubIOp::create(b, loc, done, depthFrom);
-    Value start = arith::MulIOp::create(b, loc, tile.base[rows], share(block * width));
-    Value at = arith::AddIOp::create(b, loc, start,
-                                     arith::MulIOp::create(b, loc, done, share(tall * width)));
-    Value next = arith::AddIOp::create(b, loc, depthFrom ? depthFrom : index(0), index(block));
-    SmallVector<Value> position;
-    for (AffineExpr expr : op.getMatchingIndexingMap(&op->getOpOperand(product.operand)).getResults().drop_back(2))
-      position.push_back(tile.base[cast<AffineDimExpr>(expr).getPosition()]);
-    position.append({next, Value()});
-    auto prefetch = [&](Value element) {
-      position.back() = element;
-      memref::PrefetchOp::create(b, loc, op->getOperand(product.operand), position,
-                                 /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
-    };
-    prefetch(at);
-    // Few rows: one line a step is not enough.
-    std::optional<int64_t> size = getConstantIntValue(numRows);
-    int64_t line = 64 * 8 / tile.elementType(product.operand).getIntOrFloatBitWidth();
-    for (int64_t more = line; size && more < llvm::divideCeilSigned(tall * width, *size); more += line)
-      prefetch(arith::AddIOp::create(b, loc, at, index(more)));
+    return product.prefetch && !schedule.stream && product.rows && unroll[*product.rows] > 1;
   }
 
   void tileLoop(unsigned dim, Value from, Value to, int64_t step, int64_t count,
@@ -424,8 +386,8 @@ private:
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(forOp.getBody());
       tile.base[dim] = forOp.getInductionVar();
-      if (schedule.product && dim == schedule.product->depth)
-        emitPrefetch();
+      if (schedule.product && dim == schedule.product->depth && fetchesPanels())
+        emitPanelPrefetch(b, op, *schedule.product, tile, depthFrom);
       SmallVector<Value> carried(forOp.getRegionIterArgs());
       SmallVector<Value> inside = emitReductions(dims.drop_front(), carried, places);
       scf::YieldOp::create(b, loc, inside);

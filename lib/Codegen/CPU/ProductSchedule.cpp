@@ -54,29 +54,37 @@ void refineProductSchedule(linalg::LinalgOp op, const VectorTarget &target,
   }
   if (!found || op.getIteratorTypesArray()[product.panels] != utils::IteratorType::parallel)
     return;
-  for (unsigned dim = 0; dim < sizes.size(); ++dim)
-    if (dim != column && schedule.unroll[dim] > 1 &&
-        !maps[product.operand].isFunctionOfDim(dim))
+  product.oneTile = true;
+  unsigned tall = 1;
+  for (unsigned dim = 0; dim < sizes.size(); ++dim) {
+    if (dim == column || maps[product.operand].isFunctionOfDim(dim))
+      continue;
+    product.oneTile &= sizes[dim] == static_cast<int64_t>(schedule.unroll[dim]);
+    tall *= schedule.unroll[dim];
+    if (schedule.unroll[dim] > 1)
       product.rows = dim;
+  }
 
   int64_t bytes = cast<MemRefType>(op->getOperand(product.operand).getType()).getElementTypeBitWidth() / 8;
   unsigned vectors = schedule.unroll[column];
-  product.streams =
-      std::clamp<unsigned>((target.numRegisters - 4) / std::max(1u, vectors), 1, kMaxStreams);
+  // A tile of several rows keeps a panel's vectors and a row's element in registers, too.
+  unsigned room = tall > 1 && product.oneTile ? target.numRegisters - vectors - 2 : target.numRegisters - 4;
+  product.streams = std::clamp<unsigned>(
+      room / (std::max(1u, vectors) * (product.oneTile ? tall : 1)), 1, kMaxStreams);
   int64_t panels = sizes[product.panels];
   if (!ShapedType::isDynamic(panels))
     while (product.streams > 1 && panels % product.streams != 0)
       --product.streams;
-  if (product.rows) {
-    // Rows of one tile pass once: there is nothing to hide the next panel's way behind.
-    int64_t rows = sizes[*product.rows];
-    product.prefetch = ShapedType::isDynamic(rows) || rows > schedule.unroll[*product.rows];
+  if (product.oneTile) {
+    schedule.unroll[product.panels] = product.streams;
+    // A single stream comes from memory page by page; several hide each other's waiting.
+    product.prefetch = product.rows.has_value() && product.streams == 1;
+  } else if (product.rows) {
+    product.prefetch = true;
     int64_t most = std::max<int64_t>(1, kBlockBytes / (bytes * sizes[column]));
     int64_t blocks = llvm::divideCeil(sizes[depth], most);
     if (blocks > 1)
       product.depthBlock = llvm::divideCeil(sizes[depth], blocks);
-  } else {
-    schedule.unroll[product.panels] = product.streams;
   }
   schedule.product = product;
 }

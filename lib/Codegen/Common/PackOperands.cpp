@@ -65,7 +65,7 @@ struct PackOperands : impl::PackOperandsPassBase<PackOperands> {
     if (ShapedType::isDynamic(sizes[column]) || ShapedType::isDynamic(sizes[depth[0]]) ||
         rows < kMinRows || bytes * sizes[column] * sizes[depth[0]] < kMinBytes)
       return false;
-    SmallVector<ColumnPiece> pieces = chooseColumnPieces(sizes[column], /*image=*/false);
+    SmallVector<ColumnPiece> pieces = chooseColumnPieces(sizes[column], rows, /*image=*/false);
     unsigned side = operand.getOperandNumber();
     SmallVector<linalg::LinalgOp> products = {op};
     if (pieces.size() > 1) {

@@ -29,6 +29,7 @@ struct Candidate {
   SmallVector<unsigned> depth; // the loops that reduce, in the operation's order
   bool shared;                 // the other operand does not move with the columns
   unsigned rowLoops;           // parallel loops that the weights do not follow
+  int64_t rows;                // of these together, or unknown
   int64_t offset;              // of the weights in the constant, in elements
 };
 
@@ -36,7 +37,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
   using PackWeightsPassBase::PackWeightsPassBase;
 
   void runOnOperation() override {
-    SmallVector<Candidate> candidates;
+    std::vector<Candidate> candidates;
     getOperation().walk([&](linalg::LinalgOp op) {
       if (std::optional<Candidate> candidate = match(op))
         candidates.push_back(*candidate);
@@ -81,7 +82,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
         continue;
       AffineMap otherMap = op.getMatchingIndexingMap(other);
       Candidate c{op, input, constant, type, computeSuffixProduct(type.getShape()), column, {}, {},
-                  !otherMap.isFunctionOfDim(column), 0, offset};
+                  !otherMap.isFunctionOfDim(column), 0, 1, offset};
       for (auto [dim, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
         bool follows = map.isFunctionOfDim(dim);
         if (iterator == utils::IteratorType::reduction) {
@@ -89,6 +90,8 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
             c.depth.push_back(dim);
         } else if (!follows) {
           ++c.rowLoops;
+          int64_t size = op.getStaticLoopRanges()[dim];
+          c.rows = ShapedType::isDynamic(size) || ShapedType::isDynamic(c.rows) ? ShapedType::kDynamic : c.rows * size;
         } else if (dim != column) {
           if (!otherMap.isFunctionOfDim(dim))
             return std::nullopt; // several loops of columns
@@ -119,7 +122,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       config.panel.reset();
     } else if (c.shared) {
       int64_t tile = config.tileSizes.empty() ? 0 : config.tileSizes[c.column];
-      pieces = chooseColumnPieces(columns, /*image=*/c.rowLoops >= 3, tile);
+      pieces = chooseColumnPieces(columns, c.rows, /*image=*/c.rowLoops >= 3, tile);
     }
     unsigned side = c.weights->getOperandNumber();
     SmallVector<linalg::LinalgOp> products;

@@ -78,16 +78,25 @@ Value sliceAlong(RewriterBase &b, Location loc, Value value, unsigned dim, int64
 
 } // namespace
 
-SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image, int64_t tile) {
-  // The widest panel that divides the columns. A product's tile is six rows of four vectors; images have
-  // rows of any length, for which fourteen of two leave less over.
+/// Vectors of a panel that fit the rows of a product. Many rows are tiles of six by four vectors. Few rows that one tile
+/// holds pass over the weights once, as they come from memory: up to nine rows by three vectors, fourteen by two.
+/// Up to six leave registers for several panels of two vectors, which come as streams side by side.
+static int64_t vectorsForRows(int64_t rows) {
+  if (ShapedType::isDynamic(rows) || rows <= 3 || rows > 18)
+    return kProductVectors;
+  return rows <= 6 || (rows >= 10 && rows <= 14) ? 2 : 3;
+}
+
+SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, int64_t rows, bool image, int64_t tile) {
+  // The widest panel that divides the columns. Images have rows of any length, for which tiles of fourteen rows by two
+  // vectors leave less over.
   // One of a single vector only where tiles ask for it.
+  int64_t most = image ? kImageVectors : vectorsForRows(rows);
   for (int64_t width : {64, 48, 32, 16})
-    if ((width > 16 || tile != 0) && columns % width == 0 && tile % width == 0 && columns > width && (!image || width <= 48) &&
-        !(image && width == 48 && columns % 32 == 0))
+    if ((width > 16 || tile != 0) && columns % width == 0 && tile % width == 0 && columns > width &&
+        (width <= most * kLanes || (tile != 0 && !image)) && !(image && width == 48 && columns % 32 == 0))
       return {{columns, width}};
   int64_t vectors = llvm::divideCeil(columns, kLanes);
-  int64_t most = image ? kImageVectors : kProductVectors;
   // A single vector left over would be a tile of its own that waits for its operands: a wide
   // panel and it become two of middle width.
   SmallVector<ColumnPiece> pieces;

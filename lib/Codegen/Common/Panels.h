@@ -13,9 +13,9 @@ struct ColumnPiece {
   int64_t width; ///< of a panel; the size itself: all are one panel
 };
 
-/// How a product's columns are best cut. `image`: its rows are several loops (a convolution); `tile`: columns
-/// that are wanted in a tile, or 0.
-llvm::SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, bool image, int64_t tile = 0);
+/// How a product's columns are best cut. `rows`: how many there are, or unknown (ShapedType::kDynamic); `image`: they are
+/// several loops (a convolution); `tile`: columns that are wanted in a tile, or 0.
+llvm::SmallVector<ColumnPiece> chooseColumnPieces(int64_t columns, int64_t rows, bool image, int64_t tile = 0);
 
 /// Whether the product is large enough for pieces: they are parallel loops of their own.
 bool isWorthPieces(mlir::linalg::LinalgOp product);

@@ -57,3 +57,40 @@ func.func @oneRow(%a: memref<1x64xf32>, %b: memref<8x64x64xf32>, %c: memref<1x8x
   }
   return
 }
+
+// Two rows are one tile, over which the panels pass once, two side by side: no blocks, and nothing is fetched.
+// CHECK-LABEL: @twoRows
+// CHECK-NOT: memref.prefetch
+// CHECK: scf.for {{.*}} step %c2
+// CHECK: scf.for {{.*}} to %c2048
+// CHECK-COUNT-8: vector.load %arg1
+// CHECK-NOT: vector.load %arg1
+// CHECK-NOT: memref.prefetch
+func.func @twoRows(%a: memref<2x2048xf32>, %b: memref<8x2048x64xf32>, %c: memref<2x8x64xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : memref<2x2048xf32>, memref<8x2048x64xf32>) outs(%c : memref<2x8x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// Eight rows of three vectors: a single stream, of which the next page is fetched.
+// CHECK-LABEL: @eightRows
+// CHECK: scf.for {{.*}} to %c2048
+// CHECK-COUNT-3: memref.prefetch %arg1[%{{.*}}, %{{.*}}, %c10{{[0-9]+}}], read, locality<3>, data
+// CHECK-NOT: memref.prefetch
+// CHECK-COUNT-3: vector.load %arg1
+// CHECK-NOT: vector.load %arg1
+func.func @eightRows(%a: memref<8x2048xf32>, %b: memref<8x2048x48xf32>, %c: memref<8x8x48xf32>) {
+  linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : memref<8x2048xf32>, memref<8x2048x48xf32>) outs(%c : memref<8x8x48xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %p = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}

@@ -40,8 +40,10 @@ struct PanelProduct {
   std::optional<unsigned> rows; ///< loop dimension of the register tile's rows
   /// Steps along the depth for which a panel stays in the cache while the rows pass; 0: all.
   int64_t depthBlock = 0;
-  bool prefetch = false; ///< fetch the next block while the rows pass over this one
-  unsigned streams = 1;  ///< panels side by side for a single row: several streams from memory
+  bool oneTile = false;  ///< one tile holds all rows: the panels pass once
+  /// Fetch the next block while the rows pass over this one; with one tile, a little ahead of it.
+  bool prefetch = false;
+  unsigned streams = 1; ///< panels side by side in such a tile: several streams from memory
 };
 
 /// How one operation becomes loops.

@@ -24,8 +24,8 @@ def Cg_LoweringConfigAttr : AttrDef<Cg_Dialect, "LoweringConfig"> {
     | `unroll` | the register tile: iterations of each parallel loop, in vectors for that along the lanes | onnxc-emit-loops |
     | `order` | the loops outside of the register tile, outermost first | onnxc-emit-loops |
     | `depth_block` | of a product with panels: steps along the depth for which all rows pass over a panel; 0: all | onnxc-emit-loops |
-    | `streams` | of a product with panels: panels side by side for a single row | onnxc-emit-loops |
-    | `prefetch` | of a product with panels: whether the next block of weights is fetched | onnxc-emit-loops |
+    | `streams` | of a product with panels: panels side by side where one tile has all rows | onnxc-emit-loops |
+    | `prefetch` | of a product with panels: whether the next block of weights is fetched, or what follows where one tile has all rows | onnxc-emit-loops |
   }];
   let parameters = (ins
     OptionalParameter<"std::optional<int64_t>">:$group,
