@@ -107,11 +107,12 @@ def WinogradPass : Pass<"onnxc-winograd", "::mlir::func::FuncOp"> {
   let description = [{
     Takes channels-last convolutions in f32 with constant weights, stride and dilation one, and makes
     `cg.winograd_conv` of them; their padding goes into the operation. The weights are transformed here, in
-    double, and the result is compared with a direct convolution in double on sample data: above an error of
-    1e-5 of the largest result the smaller tile is taken, then the direct form.
+    double, or stay as they are and are transformed when the model runs, where an estimate of the time says that
+    this takes no longer than to read the larger ones. The result is compared with a direct convolution in double
+    on sample data: above an error of 1e-5 of the largest result the smaller tile is taken, then the direct form.
 
-    With `auto` an estimate of the time decides, and the bytes that transformed weights add to the model are
-    limited; `f2` and `f4` take every convolution that fits, with tiles of 2x2 or 4x4.
+    With `auto` the estimate also decides which convolutions are computed so, and the bytes that transformed
+    weights add to the model are limited; `f2` and `f4` take every convolution that fits, with tiles of 2x2 or 4x4.
   }];
   let options = [
     Option<"mode", "mode", "std::string", [{"auto"}], "off, f2, f4 or auto">,

@@ -15,6 +15,8 @@ constexpr int64_t kUnknownRows = 84, kCachedWeights = 1 << 20;
 constexpr int64_t kMaxPackedRows = 640;
 /// Fewer products than this in a tile cost more to hand out than they gain; fewer rows take as long, waiting for weights.
 constexpr int64_t kMinTileWork = 1 << 20, kWaitingRows = 8;
+/// From so many on a tile needs no further panels: the finer the tiles, the less a thread waits for another at the end.
+constexpr int64_t kTileWork = 4 << 20;
 
 /// The share of the time that two and four threads are busy, where each takes the next of the tiles as soon as it
 /// is done with one: of each block of rows `count` panels, `each` a tile.
@@ -134,8 +136,15 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   // What the tile makes itself should stay in the cache: one panel.
   bool packs = packsInTile(product, *right);
   int64_t count = ranges[panel], best = 1;
+  int64_t most = packs ? 1 : std::min(kMaxPanels, count);
+  // Few rows (what is unknown may be one) read several panels side by side.
+  bool unknown = llvm::any_of(llvm::seq<size_t>(0, sizes.size()), [&](size_t dim) {
+    return tileable[dim] && ShapedType::isDynamic(sizes[dim]);
+  });
+  if (rows >= kMinRows && !unknown)
+    most = std::clamp<int64_t>(kTileWork / (rows * ranges[depth] * ranges[column]), 1, most);
   double bestBalance = 0;
-  for (int64_t each = packs ? 1 : std::min(kMaxPanels, count); each >= 1; --each) {
+  for (int64_t each = most; each >= 1; --each) {
     double value = balance(rowTiles, count, each);
     if (value > bestBalance + 0.1) {
       best = each;

@@ -23,7 +23,9 @@ constexpr int64_t kTurnedRows = 64, kTurnedColumns = 256;
 constexpr double kTileWork = 1.5e6;
 /// A product of a depthwise convolution takes so many times as long: it has nothing to share with others.
 constexpr double kDepthwiseWork = 3;
-constexpr int kManyTiles = 16;
+constexpr int kManyTiles = 16, kFewTiles = 4;
+/// Columns are computed in vectors.
+constexpr int64_t kLanes = 16;
 /// Rows of a convolution's register tile.
 constexpr int64_t kRows = 14;
 
@@ -339,6 +341,31 @@ private:
       tiles[dim] = evenTile(sizes[dim], std::max<int64_t>(1, room), vectors ? 16 : 1);
       room /= std::max<int64_t>(1, tiles[dim]);
     }
+    shareRows(contraction, sizes, tileable, tall, wide, tiles);
+  }
+
+  /// Few tiles of much work become several with fewer rows.
+  static void shareRows(linalg::LinalgOp contraction, ArrayRef<int64_t> sizes, ArrayRef<bool> tileable,
+                        const llvm::SmallDenseSet<int> &tall, const llvm::SmallDenseSet<int> &wide,
+                        SmallVector<int64_t> &tiles) {
+    double work = 1, count = 1;
+    AffineMap out = contraction.getMatchingIndexingMap(contraction.getDpsInitOperand(0));
+    for (auto [dim, size] : llvm::enumerate(contraction.getStaticLoopRanges())) {
+      bool isColumn = out.getResults().back().isFunctionOfDim(dim);
+      work *= isColumn && !ShapedType::isDynamic(size) ? llvm::alignTo(size, kLanes) : assumed(size);
+    }
+    int rows = -1;
+    for (int dim = 0, e = sizes.size(); dim < e; ++dim) {
+      if (tiles[dim] != 0)
+        count *= llvm::divideCeil(assumed(sizes[dim]), tiles[dim]);
+      if (tileable[dim] && tall.count(dim) && !wide.count(dim) && (rows < 0 || tiles[dim] > tiles[rows]))
+        rows = dim;
+    }
+    if (rows < 0 || ShapedType::isDynamic(sizes[rows]) || tiles[rows] == 0)
+      return;
+    int64_t wanted = std::min(work / kTileWork, double(kFewTiles)) / count;
+    if (wanted > 1)
+      tiles[rows] = llvm::divideCeil(tiles[rows], wanted);
   }
 
   /// Windows of groups of channels, with the vectors along positions: a group at a time, with the whole image, so that

@@ -271,3 +271,26 @@ func.func @groups(%x: tensor<2x32x30x30xf32>, %w: tensor<32x3x3xf32>) -> tensor<
   } -> tensor<2x32x28x28xf32>
   return %c : tensor<2x32x28x28xf32>
 }
+
+// Rows whose number is known and that are enough for a panel alone: fine tiles, so that no thread waits long for another.
+// CHECK-LABEL: @finePanels
+// CHECK: tile_sizes = [128, 1, 0, 0]>
+func.func @finePanels(%a: tensor<128x768xf32>, %b: tensor<12x768x64xf32>, %init: tensor<128x12x64xf32>) -> tensor<128x12x64xf32> {
+  %p = linalg.generic {indexing_maps = [affine_map<(m, n, k, j) -> (m, k)>, affine_map<(m, n, k, j) -> (n, k, j)>, affine_map<(m, n, k, j) -> (m, n, j)>],
+      iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%a, %b : tensor<128x768xf32>, tensor<12x768x64xf32>) outs(%init : tensor<128x12x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %q = arith.mulf %l, %r : f32
+    %s = arith.addf %o, %q : f32
+    linalg.yield %s : f32
+  } -> tensor<128x12x64xf32>
+  return %p : tensor<128x12x64xf32>
+}
+
+// Few columns: rows are shared by threads. The second vector of columns takes as long as a whole one.
+// CHECK-LABEL: @sharedRows
+// CHECK: linalg.matmul {{.*}}tile_sizes = [32, 17, 0]>
+func.func @sharedRows(%a: tensor<64x2048xf32>, %b: tensor<2048x17xf32>, %init: tensor<64x17xf32>) -> tensor<64x17xf32> {
+  %p = linalg.matmul ins(%a, %b : tensor<64x2048xf32>, tensor<2048x17xf32>) outs(%init : tensor<64x17xf32>) -> tensor<64x17xf32>
+  return %p : tensor<64x17xf32>
+}
