@@ -133,6 +133,22 @@ def FuseWinogradEpiloguePass : Pass<"onnxc-fuse-winograd-epilogue", "::mlir::fun
   let dependentDialects = ["::onnxc::cg::CgDialect"];
 }
 
+def SeparateWindowsPass : Pass<"onnxc-separate-windows", "::mlir::func::FuncOp"> {
+  let summary = "Reduces a pool's windows one dimension after the other";
+  let description = [{
+    The maximum (or sum, ...) of a window is that of its rows'. Where the steps cost less than the window as a whole, from a
+    count of loads and stores, a pool becomes a parallel loop over blocks of channels, in which each step is a
+    linalg.generic; elementwise work on the result is done in the same tile. The input is read without padding: positions at the
+    borders are operations with fewer taps, and the last dimension's padding is around the result of the step before.
+    Nothing in the loop is tiled again.
+  }];
+  let options = [
+    Option<"cacheBytes", "cache-bytes", "int64_t", "524288", "Size of a core's second-level cache to use">,
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect", "::onnxc::cg::CgDialect"];
+}
+
 def SelectTilesPass : Pass<"onnxc-select-tiles", "::mlir::func::FuncOp"> {
   let summary = "Decides which operations are fused and how large their tiles are";
   let description = [{

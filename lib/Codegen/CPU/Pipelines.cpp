@@ -68,6 +68,9 @@ void buildLayoutPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createStaggerRowsPass());
   pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
   // 5. Groups become parallel loops over tiles.
+  SeparateWindowsPassOptions windows;
+  windows.cacheBytes = options.cacheBytes;
+  pm.addNestedPass<func::FuncOp>(createSeparateWindowsPass(windows));
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
