@@ -185,6 +185,15 @@ def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
 }
 
+def PadInTilePass : Pass<"onnxc-pad-in-tile", "::mlir::func::FuncOp"> {
+  let summary = "Pads a tensor tile by tile where each tile has the padded dimensions as a whole";
+  let description = [{
+    A parallel loop that reads slices of a padded tensor, each iteration another one and all of the dimensions that
+    are padded, pads its slices itself: they stay in the cache, and the padded tensor is never in memory.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {
   let summary = "Lets elementwise operations write over an operand that nothing else reads";
   let description = [{

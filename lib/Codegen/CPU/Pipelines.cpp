@@ -88,7 +88,8 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 6. Fewer buffers.
+  // 6. Fewer and smaller buffers.
+  pm.addNestedPass<func::FuncOp>(createPadInTilePass());
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 
