@@ -27,7 +27,7 @@ foreach(arch ${ONNXC_CROSS_ARCHITECTURES})
   set(folder ${CMAKE_BINARY_DIR}/cross/${arch})
   set(targets onnxc_model onnxc_kernels onnxc_images)
   if(ONNXC_BUILD_TESTS)
-    list(APPEND targets model-server)
+    list(APPEND targets model-server onnxc-test-ops-static)
   endif()
   ExternalProject_Add(onnxc-cross-${arch}
     SOURCE_DIR ${CMAKE_SOURCE_DIR}/cmake/cross BINARY_DIR ${folder}

@@ -85,9 +85,14 @@ Type GraphBuilder::knownType(Scope &scope, const std::string &name) {
   return it == scope.types.end() ? Type() : toMlirType(*it->second, context);
 }
 
+[[noreturn]] static void failToInfer(const NodeProto &node, int i) {
+  fail("the type of its output '" + node.output(i) +
+       "' cannot be inferred: the model should give it in value_info");
+}
+
 // Where the inference of the whole model found nothing (it skips some
 // subgraphs), that of the node may, and the schema still says much: an output
-// that shares its type variable with an input, or that has only one type.
+// that shares its type variable with an input, or that has only one type. Null: nothing is known.
 Type GraphBuilder::resultType(Scope &scope, NodeProto &node, int i, ValueRange operands) {
   if (node.output(i).empty())
     return NoneType::get(context);
@@ -115,8 +120,22 @@ Type GraphBuilder::resultType(Scope &scope, NodeProto &node, int i, ValueRange o
       if (Type type = toMlirType(::onnx::Utils::DataTypeUtils::ToTypeProto(*output.GetTypes().begin()), context))
         return type;
   }
-  fail("the type of its output '" + node.output(i) +
-       "' cannot be inferred: the model should give it in value_info");
+  return {};
+}
+
+// What output i of a Loop, Scan, If or SequenceMap is by what its subgraph yields: the sizes may change from
+// one iteration or branch to the next, and outputs behind the states are stacked.
+static Type yieldedType(const NodeProto &node, int i, Region &region) {
+  StringRef name = node.op_type();
+  bool loop = name == "Loop", scan = name == "Scan", map = name == "SequenceMap";
+  if (region.empty() || !(loop || scan || map || name == "If"))
+    return {};
+  auto yielded = region.front().getTerminator()->getOperands();
+  size_t at = size_t(i) + (loop ? 1 : 0); // behind the condition
+  if (at >= yielded.size())
+    return {};
+  Type type = yielded[at].getType();
+  return map ? Type(onnx::SeqType::get(type.getContext(), withoutShape(type))) : withoutShape(type);
 }
 
 void GraphBuilder::declare(Scope &scope, GraphProto &graph) {
@@ -275,8 +294,11 @@ void GraphBuilder::buildCustom(Scope &scope, NodeProto &node, Location loc) {
   for (const std::string &input : node.input())
     operands.push_back(input.empty() ? none(scope) : lookup(scope, input));
   SmallVector<Type> types;
-  for (int i = 0; i < node.output_size(); ++i)
+  for (int i = 0; i < node.output_size(); ++i) {
     types.push_back(resultType(scope, node, i, operands));
+    if (!types.back())
+      failToInfer(node, i);
+  }
   NamedAttrList attrs;
   for (AttributeProto &attr : *node.mutable_attribute()) {
     if (attr.has_g())
@@ -358,8 +380,14 @@ void GraphBuilder::buildNode(Scope &scope, NodeProto &node, Location loc) {
       state.addAttribute(attrName, convertAttribute(*attr));
     }
   }
-  for (int i = 0; i < outputs; ++i)
-    state.addTypes(hasOutput(node, i) ? resultType(scope, node, i, operands) : Type(NoneType::get(context)));
+  for (int i = 0; i < outputs; ++i) {
+    Type type = hasOutput(node, i) ? resultType(scope, node, i, operands) : Type(NoneType::get(context));
+    for (size_t r = 0; !type && r < state.regions.size(); ++r)
+      type = yieldedType(node, i, *state.regions[r]);
+    if (!type)
+      failToInfer(node, i);
+    state.addTypes(type);
+  }
   Operation *op = scope.builder.create(state);
   for (int i = 0; i < node.output_size(); ++i)
     if (hasOutput(node, i))

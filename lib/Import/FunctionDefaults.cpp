@@ -1,6 +1,9 @@
 #include "FunctionDefaults.h"
 
+#include "Proto.h"
+
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace onnxc::importer {
@@ -8,88 +11,83 @@ namespace onnxc::importer {
 namespace {
 
 using Nodes = google::protobuf::RepeatedPtrField<NodeProto>;
+using Names = std::set<std::string>;
+using Key = std::tuple<std::string, std::string, std::string>; // domain, name, overload
 
+/// Attributes that a call leaves out and that have no default are absent in the function's nodes, where other functions and
+/// operators may have defaults for them. So such a call gets a variant of the function without these attributes.
 class Defaults {
 public:
   explicit Defaults(ModelProto &model) : model(model) {
-    for (FunctionProto &function : *model.mutable_functions())
-      functions[{function.domain(), function.name(), function.overload()}] = &function;
+    for (const FunctionProto &function : model.functions())
+      functions[{function.domain(), function.name(), function.overload()}] = function;
   }
 
   void run() {
-    // A function that hands an attribute on to one with a default has that default too.
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (FunctionProto &function : *model.mutable_functions())
-        for (int i = function.attribute_size() - 1; i >= 0; --i)
-          if (const AttributeProto *value = handedOn(function, function.attribute(i))) {
-            AttributeProto attr = *value;
-            attr.set_name(function.attribute(i));
-            *function.add_attribute_proto() = attr;
-            function.mutable_attribute()->DeleteSubrange(i, 1);
-            changed = true;
-          }
-    }
-    give(*model.mutable_graph()->mutable_node());
     for (FunctionProto &function : *model.mutable_functions())
-      give(*function.mutable_node());
+      resolve(*function.mutable_node());
+    resolve(*model.mutable_graph()->mutable_node());
+    for (FunctionProto &variant : variants)
+      *model.add_functions() = std::move(variant);
   }
 
 private:
   ModelProto &model;
-  std::map<std::tuple<std::string, std::string, std::string>, FunctionProto *> functions;
+  std::map<Key, FunctionProto> functions; // as the model has them
+  std::map<std::pair<Key, Names>, std::string> overloads; // of variants
+  std::vector<FunctionProto> variants;
 
-  const FunctionProto *calledBy(const NodeProto &node) const {
-    auto it = functions.find({node.domain(), node.op_type(), node.overload()});
-    return it == functions.end() ? nullptr : it->second;
-  }
-
-  static const AttributeProto *defaultOf(const FunctionProto &function, const std::string &name) {
-    for (const AttributeProto &attr : function.attribute_proto())
-      if (attr.name() == name)
-        return &attr;
-    return nullptr;
-  }
-
-  template <typename Visit> static void visit(const Nodes &nodes, Visit onAttribute) {
-    for (const NodeProto &node : nodes)
-      for (const AttributeProto &attr : node.attribute()) {
-        onAttribute(node, attr);
-        if (attr.has_g())
-          visit(attr.g().node(), onAttribute);
-      }
-  }
-
-  /// The default that all uses of an attribute have where the function calls others with it; null if there is
-  /// another use, or none.
-  const AttributeProto *handedOn(const FunctionProto &function, const std::string &name) const {
-    const AttributeProto *found = nullptr;
-    bool isOnly = true;
-    visit(function.node(), [&](const NodeProto &node, const AttributeProto &attr) {
-      if (attr.ref_attr_name() != name)
-        return;
-      const FunctionProto *callee = calledBy(node);
-      const AttributeProto *value = callee ? defaultOf(*callee, attr.name()) : nullptr;
-      auto text = [](AttributeProto attr) {
-        attr.clear_name();
-        return attr.SerializeAsString();
-      };
-      isOnly &= value && (!found || text(*found) == text(*value));
-      found = value;
-    });
-    return isOnly ? found : nullptr;
-  }
-
-  void give(Nodes &nodes) const {
+  void resolve(Nodes &nodes) {
     for (NodeProto &node : nodes) {
       for (AttributeProto &attr : *node.mutable_attribute())
         if (attr.has_g())
-          give(*attr.mutable_g()->mutable_node());
-      if (const FunctionProto *callee = calledBy(node))
-        for (const AttributeProto &value : callee->attribute_proto())
-          if (!findAttribute(node, value.name().c_str()))
-            *node.add_attribute() = value;
+          resolve(*attr.mutable_g()->mutable_node());
+      Key key{node.domain(), node.op_type(), node.overload()};
+      auto callee = functions.find(key);
+      if (callee == functions.end())
+        continue;
+      for (const AttributeProto &value : callee->second.attribute_proto())
+        if (!findAttribute(node, value.name().c_str()))
+          *node.add_attribute() = value;
+      Names absent;
+      for (const std::string &name : callee->second.attribute())
+        if (!findAttribute(node, name.c_str()))
+          absent.insert(name);
+      if (!absent.empty())
+        node.set_overload(variantOf(key, callee->second, absent));
     }
+  }
+
+  /// The overload of the function without these attributes.
+  std::string variantOf(const Key &key, const FunctionProto &function, const Names &absent) {
+    auto [it, isNew] = overloads.try_emplace({key, absent});
+    if (!isNew)
+      return it->second;
+    std::string overload = function.overload() + " without";
+    for (const std::string &name : absent)
+      overload += " " + name;
+    it->second = overload;
+    FunctionProto variant = function;
+    variant.set_overload(overload);
+    variant.clear_attribute();
+    for (const std::string &name : function.attribute())
+      if (!absent.count(name))
+        variant.add_attribute(name);
+    drop(*variant.mutable_node(), absent);
+    resolve(*variant.mutable_node());
+    variants.push_back(std::move(variant));
+    return overload;
+  }
+
+  static void drop(Nodes &nodes, const Names &absent) {
+    for (NodeProto &node : nodes)
+      for (int i = node.attribute_size() - 1; i >= 0; --i) {
+        AttributeProto &attr = *node.mutable_attribute(i);
+        if (absent.count(attr.ref_attr_name()))
+          node.mutable_attribute()->DeleteSubrange(i, 1);
+        else if (attr.has_g())
+          drop(*attr.mutable_g()->mutable_node(), absent);
+      }
   }
 };
 

@@ -42,12 +42,17 @@ void dropSizes(TypeProto &type) {
 // Takes the declared types of values that nodes compute out of the graph, since
 // wrong ones would stop the inference of the whole model.
 void takeDeclared(GraphProto &graph, DeclaredTypes &declared) {
+  // An input that is handed on as an output gets a type from nothing else.
+  std::unordered_set<std::string> computed;
+  for (const NodeProto &node : graph.node())
+    computed.insert(node.output().begin(), node.output().end());
   for (auto *values : {graph.mutable_value_info(), graph.mutable_output()})
     for (ValueInfoProto &value : *values)
       if (value.type().value_case() != TypeProto::VALUE_NOT_SET) {
         dropSizes(*value.mutable_type());
         declared.emplace(value.name(), value.type());
-        value.clear_type();
+        if (computed.count(value.name()))
+          value.clear_type();
       }
   graph.clear_value_info();
   for (NodeProto &node : *graph.mutable_node())

@@ -4,6 +4,7 @@ as an archive that becomes part of them; and operators that ONNX functions defin
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import ml_dtypes
@@ -14,6 +15,9 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 import onnxc
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "targets"))
+import remote  # noqa: E402
 
 BUILD = Path(os.environ.get("ONNXC_BUILD") or Path(__file__).resolve().parents[2] / "build")
 FOLDER = BUILD / "test" / "custom-ops"
@@ -231,6 +235,34 @@ def testLibrariesOfAnotherVersion(library, how, message, tmp_path, monkeypatch):
     monkeypatch.setenv("ONNXC_TEST_OPS", how)
     with pytest.raises(onnxc.CompileError, match=message):
         onnxc.compile(parse("sum (float[N] x) => (y) { y = test.ops.Sum(x) }"), tmp_path / "model.so", custom_ops=[library])
+
+
+CROSS = BUILD / "cross" / "aarch64" / "test" / "custom-ops" / "libonnxc_test_ops.a"
+
+
+@pytest.mark.skipif(not CROSS.exists(), reason="nothing is built for AArch64")
+def testAnArchiveForAnotherArchitecture(library, tmp_path):
+    target = remote.TARGETS["aarch64"]
+    body = "g (float[N] x, float[N] z) => (y) { s = test.ops.Copy(x) t = Add(s, z) y = test.ops.Copy(t) }"
+    model = onnxc.compile(parse(body), tmp_path / "model.so", custom_ops=[library, CROSS], **target.options)
+    if why := target.missing(BUILD):
+        pytest.skip(why)
+    (y,) = remote.RemoteSession(model, target, BUILD).run(None, {"x": X[0], "z": X[1]})
+    assert np.array_equal(y, X[0] + X[1])
+    # For this machine the archive changes nothing.
+    here = onnxc.compile(parse(body), tmp_path / "here.so", custom_ops=[library, CROSS])
+    assert np.array_equal(openSession(here, library).run(None, {"x": X[0], "z": X[1]})[0], X[0] + X[1])
+
+
+@pytest.mark.skipif(not CROSS.exists(), reason="nothing is built for AArch64")
+def testArchivesForOtherArchitecturesThatDoNotFit(tmp_path):
+    for libraries, options, message in [
+        ([CROSS], {}, "belongs after the library for this machine"),
+        ([ARCHIVE, CROSS, CROSS], {}, "there is an archive for aarch64 already"),
+        ([ARCHIVE], {"target": "aarch64-linux-gnu"}, "give an archive for that after it"),
+    ]:
+        with pytest.raises(onnxc.CompileError, match=message):
+            onnxc.compile(parse(COPY), tmp_path / "model.so", custom_ops=libraries, **options)
 
 
 def testWhereALibraryIsFound(tmp_path):

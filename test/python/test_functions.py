@@ -119,6 +119,50 @@ def test_handed_on(tmp_path):
     np.testing.assert_array_equal(z, 2 * X)
 
 
+# What is handed on is used directly too, at two levels, and in functions that have other defaults for it.
+USED_TWICE = """
+<ir_version: 8, opset_import: ["": 17, "local": 1]>
+used_twice (float[N] x) => (float[N] y, float[N] z, float[N] w)
+{
+  y = local.outer(x)
+  z = local.outer<by = 2.0>(x)
+  w = local.middle(x)
+}
+<domain: "local", opset_import: ["": 17, "local": 1]>
+outer <by> (a) => (b)
+{
+  b = local.middle<by: float = @by>(a)
+}
+<domain: "local", opset_import: ["": 17, "local": 1]>
+middle <by> (a) => (b)
+{
+  c = LeakyRelu<alpha: float = @by>(a)
+  d = local.inner<factor: float = @by>(c)
+  b = local.other<factor: float = @by>(d)
+}
+<domain: "local", opset_import: ["": 17]>
+inner <factor: float = 5.0> (a) => (b)
+{
+  f = Constant<value_float: float = @factor>()
+  b = Mul(a, f)
+}
+<domain: "local", opset_import: ["": 17]>
+other <factor: float = 3.0> (a) => (b)
+{
+  f = Constant<value_float: float = @factor>()
+  b = Add(a, f)
+}
+"""
+
+
+def test_used_twice(tmp_path):
+    y, z, w = run(USED_TWICE, tmp_path, x=X)
+    leaky = np.where(X < 0, np.float32(0.01) * X, X)
+    np.testing.assert_allclose(y, 5 * leaky + 3, rtol=1e-6)
+    np.testing.assert_allclose(z, 2 * np.where(X < 0, 2 * X, X) + 2, rtol=1e-6)
+    np.testing.assert_allclose(w, y)
+
+
 def test_defaults(tmp_path):
     y, z = run(DEFAULTS, tmp_path, x=X)
     np.testing.assert_allclose(y, np.where(X < 0, np.float32(0.1) * X, X))

@@ -71,7 +71,9 @@ TEST_P(WinogradTest, IsAccurateInFloat) {
   for (float &value : data)
     value = normal(random);
   WinogradFilters filters{data.data(), channels, count, 9, channels * 9, 3, 1};
-  packWinogradWeights(filters, tile, panel, packed);
+  packWinogradWeights(filters, tile, panel, /*inDouble=*/true, packed);
+  EXPECT_LT(measureWinogradError(filters, tile, panel, packed), 5e-6);
+  packWinogradWeights(filters, tile, panel, /*inDouble=*/false, packed);
   EXPECT_LT(measureWinogradError(filters, tile, panel, packed), 5e-6);
   // Any change of the weights is seen.
   packed[packed.size() / 2] += 10;
@@ -84,11 +86,25 @@ TEST_P(WinogradTest, FillsTheLastPanelUp) {
   EXPECT_EQ(countWinogradWeights(GetParam(), 3, 50, 32), (GetParam() + 2) * (GetParam() + 2) * 3 * 64);
 }
 
+TEST(WinogradFilters, StayAsTheyAreInPanels) {
+  int64_t channels = 3, count = 40;
+  std::vector<float> data(count * channels * 9), packed(countWinogradFilters(channels, count, 32), -1.0f);
+  for (size_t i = 0; i < data.size(); ++i)
+    data[i] = static_cast<float>(i);
+  // [F, C, 3, 3] as they lie in memory.
+  packWinogradFilters({data.data(), channels, count, 9, channels * 9, 3, 1}, 32, packed);
+  ASSERT_EQ(packed.size(), 9u * 3 * 48);
+  // Filter 5, channel 2, tap (1, 0), then filter 33 of the second panel, which is 16 wide.
+  EXPECT_EQ(packed[(2 * 9 + 3) * 32 + 5], data[(5 * 3 + 2) * 9 + 3]);
+  EXPECT_EQ(packed[9 * 3 * 32 + (1 * 9 + 8) * 16 + 1], data[(33 * 3 + 1) * 9 + 8]);
+  EXPECT_EQ(packed[9 * 3 * 32 + 8], 0.0f); // filter 40, which is not there
+}
+
 TEST_P(WinogradTest, HasNoAccuracyWithInfiniteWeights) {
   int64_t tile = GetParam();
   std::vector<float> data(9, std::numeric_limits<float>::infinity()), packed(countWinogradWeights(tile, 1, 1, 32));
   WinogradFilters filters{data.data(), 1, 1, 9, 9, 3, 1};
-  packWinogradWeights(filters, tile, 32, packed);
+  packWinogradWeights(filters, tile, 32, /*inDouble=*/true, packed);
   EXPECT_TRUE(std::isinf(measureWinogradError(filters, tile, 32, packed)));
 }
 

@@ -107,11 +107,12 @@ def WinogradPass : Pass<"onnxc-winograd", "::mlir::func::FuncOp"> {
   let description = [{
     Takes channels-last convolutions in f32 with constant weights, stride and dilation one, and makes
     `cg.winograd_conv` of them; their padding goes into the operation. The weights are transformed here, in
-    double, and the result is compared with a direct convolution in double on sample data: above an error of
-    1e-5 of the largest result the smaller tile is taken, then the direct form.
+    double, or stay as they are and are transformed when the model runs, where an estimate of the time says that
+    this takes no longer than to read the larger ones. The result is compared with a direct convolution in double
+    on sample data: above an error of 1e-5 of the largest result the smaller tile is taken, then the direct form.
 
-    With `auto` an estimate of the time decides, and the bytes that transformed weights add to the model are
-    limited; `f2` and `f4` take every convolution that fits, with tiles of 2x2 or 4x4.
+    With `auto` the estimate also decides which convolutions are computed so, and the bytes that transformed
+    weights add to the model are limited; `f2` and `f4` take every convolution that fits, with tiles of 2x2 or 4x4.
   }];
   let options = [
     Option<"mode", "mode", "std::string", [{"auto"}], "off, f2, f4 or auto">,
@@ -130,6 +131,22 @@ def FuseWinogradEpiloguePass : Pass<"onnxc-fuse-winograd-epilogue", "::mlir::fun
     registers.
   }];
   let dependentDialects = ["::onnxc::cg::CgDialect"];
+}
+
+def SeparateWindowsPass : Pass<"onnxc-separate-windows", "::mlir::func::FuncOp"> {
+  let summary = "Reduces a pool's windows one dimension after the other";
+  let description = [{
+    The maximum (or sum, ...) of a window is that of its rows'. Where the steps cost less than the window as a whole, from a
+    count of loads and stores, a pool becomes a parallel loop over blocks of channels, in which each step is a
+    linalg.generic; elementwise work on the result is done in the same tile. The input is read without padding: positions at the
+    borders are operations with fewer taps, and the last dimension's padding is around the result of the step before.
+    Nothing in the loop is tiled again.
+  }];
+  let options = [
+    Option<"cacheBytes", "cache-bytes", "int64_t", "524288", "Size of a core's second-level cache to use">,
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect", "::onnxc::cg::CgDialect"];
 }
 
 def SelectTilesPass : Pass<"onnxc-select-tiles", "::mlir::func::FuncOp"> {
@@ -155,6 +172,15 @@ def TileAndFusePass : Pass<"onnxc-tile-and-fuse", "::mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::scf::SCFDialect", "::mlir::affine::AffineDialect"];
+}
+
+def PadInTilePass : Pass<"onnxc-pad-in-tile", "::mlir::func::FuncOp"> {
+  let summary = "Pads a tensor tile by tile where each tile has the padded dimensions as a whole";
+  let description = [{
+    A parallel loop that reads slices of a padded tensor, each iteration another one and all of the dimensions that
+    are padded, pads its slices itself: they stay in the cache, and the padded tensor is never in memory.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ReuseOperandsPass : Pass<"onnxc-reuse-operands", "::mlir::func::FuncOp"> {

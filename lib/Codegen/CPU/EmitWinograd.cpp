@@ -1,6 +1,7 @@
 // onnxc-emit-winograd: see Passes.td. A task transforms the patches of a block of tiles into V
 // [alpha^2][tile][C], multiplies each of the alpha^2 matrices with a panel of the weights into
-// M [alpha^2][tile][panel], and transforms M back; V and M stay in the second-level cache. The
+// M [alpha^2][tile][panel], and transforms M back; V and M stay in the second-level cache. So does the
+// part of the panel that a task transforms just before its products, where the weights are the filters. The
 // method: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 #include "VectorClone.h"
 #include "WinogradTransforms.h"
@@ -35,11 +36,13 @@ public:
       : b(op.getLoc(), builder), op(op), tile(op.getTile()), alpha(op.getAlpha()),
         channels(op.getNumChannels()), filters(op.getNumFilters()), panel(op.getPanel()),
         lanes(op.getLanes()), rows(op.getRows()), block(op.getBlock()),
+        depth(std::min<int64_t>(op.getDepth(), channels)),
         vectorType(VectorType::get(lanes, b.getF32Type())) {
     int64_t mostRows = llvm::alignTo(block, rows);
     vRow = spread(channels);
     vStep = spread(mostRows * vRow);
     mStep = spread(mostRows * panel);
+    uRow = spread(alpha * alpha * panel);
   }
 
   void run() {
@@ -67,6 +70,8 @@ public:
     wide = tiles(y.sizes[2]);
     v = scratch(alpha * alpha * vStep);
     m = scratch(alpha * alpha * mStep);
+    if (depth > 0)
+      made = scratch(depth * uRow);
     first = mul(forall.getInductionVar(0), blockSize);
     std::optional<int64_t> known = getConstantIntValue(total);
     count = known && *known % block == 0
@@ -93,15 +98,15 @@ private:
   Value both(Value a, Value c) { return b.createOrFold<arith::AndIOp>(a, c); }
 
   /// Blocks of a number of tiles that is only known at run time: about equal ones, and as many
-  /// for each of two threads.
+  /// for each of two threads where these do not share a block's panels.
   Value balance(Value total, Value blocks) {
     Value one = index(1);
     blocks = b.createOrFold<arith::MaxUIOp>(blocks, one);
-    if (op.getSplits() == 1) {
-      Value least = b.createOrFold<arith::MinUIOp>(
-          b.createOrFold<arith::CeilDivUIOp>(total, index(rows)), index(2));
-      blocks = b.createOrFold<arith::MaxUIOp>(blocks, least);
-    }
+    if (op.getSplits() > 1)
+      return blocks;
+    Value least = b.createOrFold<arith::MinUIOp>(
+        b.createOrFold<arith::CeilDivUIOp>(total, index(rows)), index(2));
+    blocks = b.createOrFold<arith::MaxUIOp>(blocks, least);
     Value even = mul(b.createOrFold<arith::CeilDivUIOp>(blocks, index(2)), 2);
     Value single = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, blocks, one);
     return arith::SelectOp::create(b, single, one, even);
@@ -292,19 +297,63 @@ private:
     });
   }
 
-  /// A panel that is `width` filters wide, two vectors of them at a time.
+  /// What a panel's products read: matrices of [depth][width], from `floats[base]` on.
+  struct PanelPart {
+    Value floats, base;
+    int64_t width, row, step; // filters; floats from row to row, and from matrix to matrix
+    Value channel, depth; // the first channel and their number
+    Value next;           // the filters of the part that comes after, if they are to be fetched
+  };
+
+  /// A panel that is `width` filters wide: products with all of its channels.
   void emitProducts(Value p, int64_t width) {
-    int64_t vectors = std::min<int64_t>(2, width / lanes);
-    Value weights = mul(p, alpha * alpha * channels * panel);
+    if (depth == 0)
+      return emitProducts({u.floats, mul(p, alpha * alpha * channels * panel), width, width, channels * width,
+                           index(0), index(channels), Value()});
+    Value filtersAt = mul(p, 9 * channels * panel);
+    loop(index(0), index(channels), depth, [&](Value channel) {
+      Value count = channels % depth == 0
+                        ? index(depth)
+                        : b.createOrFold<arith::MinUIOp>(sub(index(channels), channel), index(depth));
+      Value from = add(filtersAt, mul(channel, 9 * width));
+      emitFilters(from, count, width);
+      emitProducts({made, index(0), width, uRow, width, channel, count, add(from, mul(count, 9 * width))});
+    });
+  }
+
+  /// `count` channels of filters [channel][9][width] into matrices, [channel][alpha^2][width].
+  void emitFilters(Value from, Value count, int64_t width) {
+    loop(index(0), count, 1, [&](Value k) {
+      Value source = add(from, mul(k, 9 * width)), target = mul(k, uRow);
+      loop(index(0), index(width), lanes, [&](Value f) {
+        SmallVector<SmallVector<Value>> columns;
+        for (int64_t j = 0; j < 3; ++j) {
+          SmallVector<Value> taps;
+          for (int64_t i = 0; i < 3; ++i)
+            taps.push_back(vector::LoadOp::create(
+                b, vectorType, u.floats, ValueRange{add(add(source, f), (i * 3 + j) * width)}));
+          columns.push_back(transformFilter(b, taps, alpha));
+        }
+        for (int64_t i = 0; i < alpha; ++i)
+          for (auto [j, value] : llvm::enumerate(
+                   transformFilter(b, {columns[0][i], columns[1][i], columns[2][i]}, alpha)))
+            vector::StoreOp::create(b, value, made,
+                                    ValueRange{add(add(target, f), (i * alpha + j) * width)});
+      });
+    });
+  }
+
+  /// Two vectors of filters at a time.
+  void emitProducts(const PanelPart &part) {
+    int64_t vectors = std::min<int64_t>(2, part.width / lanes);
     loop(index(0), index(alpha * alpha), 1, [&](Value xi) {
-      Value vBase = mul(xi, vStep), mBase = mul(xi, mStep);
-      Value uBase = add(weights, mul(xi, channels * width));
+      Value vBase = add(mul(xi, vStep), part.channel), mBase = mul(xi, mStep);
       auto groupLoop = [&](Value from, Value to, Value start, int64_t size) {
         loop(from, to, 1, [&](Value g) {
           Value t = add(start, mul(sub(g, from), size));
-          loop(index(0), index(width), vectors * lanes, [&](Value f) {
-            emitProduct(add(vBase, mul(t, vRow)), add(uBase, f), add(add(mBase, mul(t, panel)), f), g,
-                        size, vectors, width);
+          loop(index(0), index(part.width), vectors * lanes, [&](Value f) {
+            emitProduct(part, xi, f, add(vBase, mul(t, vRow)), add(add(mBase, mul(t, panel)), f), g,
+                        size, vectors);
           });
         });
       };
@@ -327,41 +376,71 @@ private:
   }
 
   /// `size` rows of V times a few vectors of the panel: all sums stay in registers.
-  void emitProduct(Value vBase, Value uBase, Value mBase, Value group, int64_t size, int64_t vectors,
-                   int64_t width) {
-    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
-    SmallVector<Value> sums(size * vectors, zero);
-    auto depth = scf::ForOp::create(b, index(0), index(channels), index(1), sums);
+  void emitProduct(const PanelPart &part, Value xi, Value f, Value vBase, Value mBase, Value group,
+                   int64_t size, int64_t vectors) {
+    Value uBase = add(add(part.base, mul(xi, part.step)), f);
+    auto inM = [&](int64_t sum) { return add(mBase, sum / vectors * panel + sum % vectors * lanes); };
+    auto nest = scf::ForOp::create(b, index(0), part.depth, index(1), firstSums(part, size * vectors, inM));
     {
       OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(depth.getBody());
-      Value k = depth.getInductionVar();
-      Value at = add(uBase, mul(k, width));
+      b.setInsertionPointToStart(nest.getBody());
+      Value k = nest.getInductionVar();
+      Value at = add(uBase, mul(k, part.row));
       SmallVector<Value> columns;
       for (int64_t r = 0; r < vectors; ++r)
         columns.push_back(
-            vector::LoadOp::create(b, vectorType, u.floats, ValueRange{add(at, r * lanes)}));
-      // Each group asks for another part of the next matrix.
-      Value ahead = add(at, channels * width);
-      if (vectors > 1)
-        ahead = add(ahead, mul(b.createOrFold<arith::AndIOp>(group, index(1)), lanes));
-      memref::PrefetchOp::create(b, u.floats, ValueRange{ahead}, /*isWrite=*/false,
-                                 /*localityHint=*/2, /*isDataCache=*/true);
+            vector::LoadOp::create(b, vectorType, part.floats, ValueRange{add(at, r * lanes)}));
+      emitPrefetch(part, xi, k, at, group, vectors);
       SmallVector<Value> next;
       Value row = add(vBase, k);
       for (int64_t i = 0; i < size; ++i) {
         Value scalar = memref::LoadOp::create(b, v, ValueRange{add(row, i * vRow)});
         Value spreadOut = vector::BroadcastOp::create(b, vectorType, scalar);
         for (int64_t r = 0; r < vectors; ++r)
-          next.push_back(multiplyAdd(b, spreadOut, columns[r],
-                                     depth.getRegionIterArgs()[i * vectors + r]));
+          next.push_back(
+              multiplyAdd(b, spreadOut, columns[r], nest.getRegionIterArgs()[i * vectors + r]));
       }
       scf::YieldOp::create(b, next);
     }
-    for (int64_t i = 0; i < size; ++i)
-      for (int64_t r = 0; r < vectors; ++r)
-        vector::StoreOp::create(b, depth.getResult(i * vectors + r), m,
-                                ValueRange{add(mBase, i * panel + r * lanes)});
+    for (int64_t sum = 0; sum < size * vectors; ++sum)
+      vector::StoreOp::create(b, nest.getResult(sum), m, ValueRange{inM(sum)});
+  }
+
+  /// Zeros, or what the channels before this part have summed up to.
+  SmallVector<Value> firstSums(const PanelPart &part, int64_t count, function_ref<Value(int64_t)> inM) {
+    auto zeros = [&] {
+      return SmallVector<Value>(count, arith::ConstantOp::create(b, b.getZeroAttr(vectorType)));
+    };
+    if (depth == 0 || depth == channels)
+      return zeros();
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part.channel, index(0));
+    auto ifOp = scf::IfOp::create(b, SmallVector<Type>(count, vectorType), isFirst, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(ifOp.thenBlock());
+    scf::YieldOp::create(b, zeros());
+    b.setInsertionPointToStart(ifOp.elseBlock());
+    SmallVector<Value> sums;
+    for (int64_t sum = 0; sum < count; ++sum)
+      sums.push_back(vector::LoadOp::create(b, vectorType, m, ValueRange{inM(sum)}));
+    scf::YieldOp::create(b, sums);
+    return ifOp.getResults();
+  }
+
+  /// Asks for weights that will be read next, a line with each step of a sum.
+  void emitPrefetch(const PanelPart &part, Value xi, Value k, Value at, Value group, int64_t vectors) {
+    Value ahead;
+    if (part.next) {
+      // The steps of all matrices together ask for all filters of the next part.
+      int64_t each = std::min<int64_t>(kLine, 9 * part.width / (alpha * alpha));
+      ahead = add(part.next, mul(add(mul(xi, depth), k), each));
+    } else {
+      // Each group asks for another part of the next matrix.
+      ahead = add(at, part.step);
+      if (vectors > 1)
+        ahead = add(ahead, mul(b.createOrFold<arith::AndIOp>(group, index(1)), lanes));
+    }
+    memref::PrefetchOp::create(b, u.floats, ValueRange{ahead}, /*isWrite=*/false,
+                               /*localityHint=*/2, /*isDataCache=*/true);
   }
 
   void emitOutput(Value p) {
@@ -480,11 +559,12 @@ private:
   ImplicitLocOpBuilder b;
   cg::WinogradConvOp op;
   int64_t tile, alpha, channels, filters, panel, lanes, rows, block;
-  int64_t vRow, vStep, mStep; // floats from row to row, and from matrix to matrix
+  int64_t depth; // channels whose filters are transformed at a time; 0: they are in the weights
+  int64_t vRow, vStep, mStep, uRow; // floats from row to row, and from matrix to matrix
   VectorType vectorType;
   FlatView x, y, u;
   SmallVector<FlatView> extras; // without `floats`: a scalar
-  Value v, m;                   // scratch
+  Value v, m, made;             // scratch; `made`: transformed filters
   Value high, wide;             // tiles of an image
   Value first, count;           // tiles of the block
   Value groups, fullGroups;     // register tiles of the block; those with all rows

@@ -30,6 +30,9 @@ bool matchBytes(linalg::LinalgOp op, Operation *a, Operation *b, PackedDot &dot)
   return dot.x && dot.weights;
 }
 
+// The least number of columns for which each machine has the instruction.
+constexpr int64_t kFewestLanes = 4;
+
 /// The loops of panels with a word of neighbours in x for each column.
 bool matchLoops(linalg::LinalgOp op, PackedDot &dot) {
   auto wType = dyn_cast<MemRefType>(dot.weights->get().getType());
@@ -46,6 +49,7 @@ bool matchLoops(linalg::LinalgOp op, PackedDot &dot) {
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   int64_t offset;
   return ranges[dot.inner] == dot.depth && !ShapedType::isDynamic(ranges[dot.column]) &&
+         ranges[dot.column] % kFewestLanes == 0 &&
          iterators[dot.inner] == utils::IteratorType::reduction &&
          iterators[dot.column] == utils::IteratorType::parallel &&
          succeeded(wType.getStridesAndOffset(strides, offset)) && strides[rank - 1] == 1 &&

@@ -68,6 +68,9 @@ void buildLayoutPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createStaggerRowsPass());
   pm.addNestedPass<func::FuncOp>(createFuseWinogradEpiloguePass());
   // 5. Groups become parallel loops over tiles.
+  SeparateWindowsPassOptions windows;
+  windows.cacheBytes = options.cacheBytes;
+  pm.addNestedPass<func::FuncOp>(createSeparateWindowsPass(windows));
   SelectTilesPassOptions tiles;
   tiles.cacheBytes = options.cacheBytes;
   pm.addNestedPass<func::FuncOp>(createSelectTilesPass(tiles));
@@ -84,7 +87,8 @@ void buildTilingPipeline(OpPassManager &pm, const CodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createTileAndFusePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  // 6. Fewer buffers.
+  // 6. Fewer and smaller buffers.
+  pm.addNestedPass<func::FuncOp>(createPadInTilePass());
   pm.addNestedPass<func::FuncOp>(createReuseOperandsPass());
 }
 

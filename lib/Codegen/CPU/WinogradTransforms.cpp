@@ -59,6 +59,25 @@ SmallVector<Value> transformInput(ImplicitLocOpBuilder &b, ArrayRef<Value> d) {
           op.add(farEven, farScaled),      op.sub(farEven, farScaled),   outer(d[1], d[3], d[5])};
 }
 
+SmallVector<Value> transformFilter(ImplicitLocOpBuilder &b, ArrayRef<Value> g, int64_t alpha) {
+  Arithmetic op(b, g[0].getType());
+  SmallVector<Value> values = {g[0]};
+  // Filters at the points +-x, over the denominator that Lagrange's method gives them.
+  auto points = [&](double x, double scale) {
+    Value even = op.times(scale, op.add(g[0], op.times(x * x, g[2])));
+    Value odd = op.times(scale * x, g[1]);
+    values.append({op.add(even, odd), op.sub(even, odd)});
+  };
+  if (alpha == 4) {
+    points(1, 0.5);
+  } else {
+    points(a, 1 / (2 * a2 * (a2 - c2)));
+    points(c, 1 / (2 * c2 * (c2 - a2)));
+  }
+  values.push_back(g[2]);
+  return values;
+}
+
 SmallVector<Value> transformOutput(ImplicitLocOpBuilder &b, ArrayRef<Value> m) {
   Arithmetic op(b, m[0].getType());
   Value nearSum = op.add(m[1], m[2]), nearDifference = op.sub(m[1], m[2]);

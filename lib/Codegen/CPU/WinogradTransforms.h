@@ -14,6 +14,10 @@ mlir::Value multiplyAdd(mlir::ImplicitLocOpBuilder &b, mlir::Value a, mlir::Valu
 llvm::SmallVector<mlir::Value> transformInput(mlir::ImplicitLocOpBuilder &b,
                                               llvm::ArrayRef<mlir::Value> d);
 
+/// G times 3 values: 4 or 6, as `alpha` says.
+llvm::SmallVector<mlir::Value> transformFilter(mlir::ImplicitLocOpBuilder &b,
+                                               llvm::ArrayRef<mlir::Value> g, int64_t alpha);
+
 /// A^T times 4 or 6 values: 2 or 4.
 llvm::SmallVector<mlir::Value> transformOutput(mlir::ImplicitLocOpBuilder &b,
                                                llvm::ArrayRef<mlir::Value> m);

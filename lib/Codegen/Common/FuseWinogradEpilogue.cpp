@@ -67,7 +67,8 @@ cg::WinogradConvOp fuse(IRRewriter &rewriter, cg::WinogradConvOp conv, linalg::G
   auto fused = cg::WinogradConvOp::create(
       rewriter, loc, generic.getResultTypes(), conv.getInput(), conv.getWeights(), extras,
       generic.getDpsInits()[0], rewriter.getAffineMapArrayAttr(maps), conv.getTile(), conv.getLow(),
-      conv.getPanel(), conv.getLanes(), conv.getRows(), conv.getBlock(), conv.getSplits());
+      conv.getPanel(), conv.getLanes(), conv.getRows(), conv.getBlock(), conv.getSplits(),
+      conv.getDepth());
   Block *body = rewriter.createBlock(&fused.getEpilogue());
   body->addArgument(rewriter.getF32Type(), loc);
   for (Value extra : extras)

@@ -55,26 +55,13 @@ struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTranspos
     }
 
     Transposer transposer(rewriter);
-    SmallVector<Operation *> ops;
-    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (isa<linalg::GenericOp>(op)) {
-        ops.push_back(op);
-        return WalkResult::skip(); // its body belongs to it
-      }
-      ops.push_back(op);
-      return WalkResult::advance();
-    });
-    Erased erased;
-    rewriter.setListener(&erased);
-    for (Operation *op : ops) {
-      if (erased.ops.contains(op))
-        continue;
-      if (auto generic = dyn_cast<linalg::GenericOp>(op))
-        sinkThroughGeneric(transposer, generic);
-      else
-        sinkThroughShapeOp(transposer, op);
+    sink(transposer);
+    // What the borders of the network, or operations without a layout of their own, have on both sides.
+    if (auto kept = keepOuterLayouts(transposer, getOperation()); !kept.empty()) {
+      sink(transposer);
+      if (failed(joinBehind(getOperation(), kept)))
+        return signalPassFailure();
     }
-    rewriter.setListener(nullptr);
 
     // What is left: dead ones, reshapes in disguise, and those that move elements.
     SmallVector<linalg::TransposeOp> left;
@@ -88,6 +75,29 @@ struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTranspos
         moveBeforePad(transposer, op, pad);
     }
     transposer.releaseConstants(getOperation());
+  }
+
+  void sink(Transposer &transposer) {
+    SmallVector<Operation *> ops;
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (isa<linalg::GenericOp>(op)) {
+        ops.push_back(op);
+        return WalkResult::skip(); // its body belongs to it
+      }
+      ops.push_back(op);
+      return WalkResult::advance();
+    });
+    Erased erased;
+    transposer.b.setListener(&erased);
+    for (Operation *op : ops) {
+      if (erased.ops.contains(op))
+        continue;
+      if (auto generic = dyn_cast<linalg::GenericOp>(op))
+        sinkThroughGeneric(transposer, generic);
+      else
+        sinkThroughShapeOp(transposer, op);
+    }
+    transposer.b.setListener(nullptr);
   }
 
   /// What is padded is smaller, and is then moved straight into its place in the padded tensor.

@@ -88,6 +88,14 @@ bool sinkThroughGeneric(Transposer &t, mlir::linalg::GenericOp op);
 /// The same for operations that move or reshape tensors.
 bool sinkThroughShapeOp(Transposer &t, mlir::Operation *op);
 
+/// Computes contractions in the order of what their image is the transposition of, where their result is transposed back
+/// by all who read it. The results are transpositions then, which sink as any others; the operations that were made.
+llvm::SmallPtrSet<mlir::Operation *, 8> keepOuterLayouts(Transposer &t, mlir::Operation *root);
+
+/// Elementwise work behind the operations takes the loops as these have them (positions as one, groups apart), not as
+/// their reshaped results have them.
+mlir::LogicalResult joinBehind(mlir::Operation *root, const llvm::SmallPtrSet<mlir::Operation *, 8> &made);
+
 } // namespace onnxc
 
 #endif

@@ -103,7 +103,7 @@ private:
     OpBuilder b(producer);
     Location loc = producer.getLoc();
     Value empty =
-        tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, operand.get()), wide);
+        tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, producer.getDpsInits()[0]), wide);
     auto copy = linalg::GenericOp::create(b, loc, empty.getType(), producer.getDpsInputs(), empty,
                                           producer.getIndexingMapsArray(),
                                           producer.getIteratorTypesArray());

@@ -36,12 +36,24 @@ struct Candidate {
   std::optional<int64_t> given; // the strategy's tile, 0: the direct form
 };
 
-/// A candidate with tiles of this size instead of `before` (0: the direct form).
+/// How a convolution is computed.
+struct Form {
+  int64_t tile = 0;       // 0: the direct form
+  bool isStored = false;  // transformed weights are part of the model; otherwise made when it runs
+  bool operator==(const Form &other) const = default;
+};
+
+/// A candidate in this form instead of another one.
 struct Choice {
   size_t candidate;
-  int64_t tile, before;
+  Form form, before;
   double gain;  // cycles
   int64_t cost; // bytes
+};
+
+/// See cg.winograd_conv.
+struct Schedule {
+  int64_t block, splits, rows, depth;
 };
 
 /// d_parallel + d_tap: the tap's loop.
@@ -153,7 +165,7 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
       return;
     IRRewriter rewriter(&getContext());
     for (const Choice &choice : mode == "auto" ? chooseByGain(candidates) : chooseAll(candidates))
-      rewrite(rewriter, candidates[choice.candidate], choice.tile);
+      rewrite(rewriter, candidates[choice.candidate], choice.form);
     release();
   }
 
@@ -237,18 +249,34 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     return products * vectors / kDirectProducts + 9.0 * c.filters.channels * c.filters.filters * 4 / kStreamBytes;
   }
 
-  double winogradCycles(const Candidate &c, int64_t tile) {
-    double matrices = (tile + 2) * (tile + 2), tiles = countTiles(c, tile);
+  double winogradCycles(const Candidate &c, Form form) {
+    double matrices = (form.tile + 2) * (form.tile + 2), tiles = countTiles(c, form.tile);
     double in = llvm::divideCeil(c.filters.channels, lanes), out = llvm::divideCeil(c.filters.filters, lanes);
     double products = tiles * matrices * c.filters.channels * out / kMatrixProducts;
     double transforms = tiles * matrices * (in + out) * kTransformCycles;
-    double weights = matrices * c.filters.channels * c.filters.filters * 4 / kStreamBytes;
+    double blocks = std::ceil(tiles / schedule(c, form).block);
+    double vectors = matrices * c.filters.channels * out;
+    double bytes = (form.isStored ? matrices : 9) * c.filters.channels * c.filters.filters * 4;
+    // Each block of tiles reads all weights; what comes from far away while little is computed is waited for.
+    double weights = bytes / kStreamBytes + blocks * std::max(0.0, bytes / kFarBytes - products / blocks);
+    if (!form.isStored)
+      weights += blocks * vectors * kFilterCycles;
     return products + transforms + weights;
   }
 
+  /// Bytes that tiles of this size add to the model where their weights are stored.
   int64_t extraBytes(const Candidate &c, int64_t tile) {
     int64_t raw = 9 * c.filters.channels * c.filters.filters;
-    return 4 * (countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel) - raw);
+    return 4 * std::max<int64_t>(
+                   countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel) - raw, 1);
+  }
+
+  /// Stored weights where that saves time, for someone who wants tiles of this size.
+  Form bestForm(const Candidate &c, int64_t tile) {
+    if (tile == 0)
+      return {};
+    double made = winogradCycles(c, {tile, false}), stored = winogradCycles(c, {tile, true});
+    return {tile, made - stored > kLeastStoredGain * made};
   }
 
   std::vector<Choice> chooseAll(ArrayRef<Candidate> candidates) {
@@ -256,29 +284,39 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     int64_t otherwise = mode == "f4" ? 4 : mode == "f2" ? 2 : 0;
     for (auto [i, c] : llvm::enumerate(candidates))
       if (int64_t tile = c.given.value_or(otherwise))
-        choices.push_back({i, tile, 0, 0, 0});
+        choices.push_back({i, bestForm(c, tile), {}, 0, 0});
     return choices;
   }
 
-  /// The choices that save the most for the bytes that they add, within what a model may grow by.
+  /// First the best form that adds nothing to the model; then the stored weights that save the most for the
+  /// bytes that they add, within what a model may grow by.
   std::vector<Choice> chooseByGain(ArrayRef<Candidate> candidates) {
-    std::vector<Choice> offers, chosen(candidates.size(), Choice{0, 0, 0, 0, 0});
+    std::vector<Choice> offers, chosen(candidates.size());
     int64_t room = countWinogradRoom(getOperation());
     for (auto [i, c] : llvm::enumerate(candidates)) {
       if (c.given) {
-        chosen[i] = {i, *c.given, 0, 0, 0};
-        room -= *c.given ? std::max<int64_t>(extraBytes(c, *c.given), 0) : 0;
+        chosen[i] = {i, bestForm(c, *c.given), {}, 0, 0};
+        room -= chosen[i].form.isStored ? extraBytes(c, *c.given) : 0;
         continue;
       }
-      double direct = directCycles(c);
+      double direct = directCycles(c), base = direct;
+      Form first;
+      for (int64_t tile : {2, 4})
+        if (double cycles = winogradCycles(c, {tile, false});
+            cycles < std::min(base, (1 - kLeastGain) * direct)) {
+          first = {tile, false};
+          base = cycles;
+        }
+      chosen[i] = {i, first, {}, 0, 0};
+      double least = first.tile ? kLeastStoredGain * base : kLeastGain * direct;
       auto offer = [&](int64_t tile) -> Choice {
-        return {i, tile, 0, direct - winogradCycles(c, tile), std::max<int64_t>(extraBytes(c, tile), 1)};
+        return {i, {tile, true}, first, base - winogradCycles(c, {tile, true}), extraBytes(c, tile)};
       };
       Choice small = offer(2), large = offer(4);
-      bool isLarge = large.gain > std::max(small.gain, kLeastGain * direct);
-      bool isSmall = small.gain > kLeastGain * direct;
+      bool isLarge = large.gain > std::max(small.gain, least);
+      bool isSmall = small.gain > least;
       if (isLarge && isSmall && ratio(small) > ratio(large))
-        large = {i, 4, 2, large.gain - small.gain, large.cost - small.cost};
+        large = {i, large.form, small.form, large.gain - small.gain, large.cost - small.cost};
       else if (isLarge)
         isSmall = false;
       if (isSmall)
@@ -288,16 +326,16 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     }
     // A larger tile comes after the smaller one that it goes on from: it saves less for its bytes.
     llvm::sort(offers, [](const Choice &a, const Choice &b) {
-      return std::make_tuple(-ratio(a), a.candidate, a.tile) <
-             std::make_tuple(-ratio(b), b.candidate, b.tile);
+      return std::make_tuple(-ratio(a), a.candidate, a.form.tile) <
+             std::make_tuple(-ratio(b), b.candidate, b.form.tile);
     });
     for (const Choice &offer : offers) {
-      if (offer.cost > room || chosen[offer.candidate].tile != offer.before)
+      if (offer.cost > room || chosen[offer.candidate].form != offer.before)
         continue;
       room -= offer.cost;
       chosen[offer.candidate] = offer;
     }
-    llvm::erase_if(chosen, [](const Choice &choice) { return choice.tile == 0; });
+    llvm::erase_if(chosen, [](const Choice &choice) { return choice.form.tile == 0; });
     return chosen;
   }
 
@@ -305,13 +343,13 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
 
   // ---- the operation ----
 
-  void rewrite(IRRewriter &rewriter, Candidate &c, int64_t tile) {
+  void rewrite(IRRewriter &rewriter, Candidate &c, Form form) {
     Value weights;
     // Too coarse in float: the smaller tile, then the direct form.
-    for (; tile >= 2 && !weights; tile -= 2)
-      weights = makeWeights(rewriter, c, tile);
-    tile += 2;
-    if (c.given && (!weights || tile != *c.given))
+    for (; form.tile >= 2 && !weights; form.tile -= 2)
+      weights = makeWeights(rewriter, c, form);
+    form.tile += 2;
+    if (c.given && (!weights || form.tile != *c.given))
       c.op.emitWarning("loses too much accuracy by Winograd's method with tiles of ") << *c.given;
     if (!weights)
       return;
@@ -323,11 +361,11 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
         type.getElementType());
     if (init.getType() != type)
       init = tensor::CastOp::create(rewriter, loc, type, init);
-    int64_t block, splits, rows;
-    schedule(c, tile, block, splits, rows);
+    Schedule s = schedule(c, form);
     auto conv = cg::WinogradConvOp::create(
         rewriter, loc, TypeRange{type}, c.input, weights, ValueRange{}, init,
-        rewriter.getAffineMapArrayAttr({}), tile, c.low, kPanel, lanes, rows, block, splits);
+        rewriter.getAffineMapArrayAttr({}), form.tile, c.low, kPanel, lanes, s.rows, s.block, s.splits,
+        s.depth);
     Block *body = rewriter.createBlock(&conv.getEpilogue());
     body->addArgument(rewriter.getF32Type(), loc);
     cg::YieldOp::create(rewriter, loc, body->getArgument(0));
@@ -339,44 +377,64 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
     }
   }
 
-  Value makeWeights(IRRewriter &rewriter, Candidate &c, int64_t tile) {
-    Attribute &packed = made[{c.constant.getValue(), tile}];
-    int64_t count = countWinogradWeights(tile, c.filters.channels, c.filters.filters, kPanel);
-    auto type = RankedTensorType::get({count}, rewriter.getF32Type());
+  /// Null where they lose too much accuracy.
+  Value makeWeights(IRRewriter &rewriter, Candidate &c, Form form) {
+    Attribute &packed = made[{c.constant.getValue(), 2 * form.tile + form.isStored}];
     if (!packed) {
-      AsmResourceBlob blob = HeapAsmResourceBlob::allocate(count * 4, 64);
-      MutableArrayRef<float> data(reinterpret_cast<float *>(blob.getMutableData().data()), count);
-      packWinogradWeights(c.filters, tile, kPanel, data);
-      if (measureWinogradError(c.filters, tile, kPanel, data) > kMostError)
+      const WinogradFilters &filters = c.filters;
+      int64_t count = countWinogradWeights(form.tile, filters.channels, filters.filters, kPanel);
+      AsmResourceBlob blob = allocate(count);
+      packWinogradWeights(filters, form.tile, kPanel, /*inDouble=*/form.isStored, floatsOf(blob));
+      if (measureWinogradError(filters, form.tile, kPanel, floatsOf(blob)) > kMostError)
         return {};
+      if (!form.isStored) {
+        count = countWinogradFilters(filters.channels, filters.filters, kPanel);
+        blob = allocate(count);
+        packWinogradFilters(filters, kPanel, floatsOf(blob));
+      }
+      auto type = RankedTensorType::get({count}, rewriter.getF32Type());
       packed = DenseResourceElementsAttr::get(type, "winograd", std::move(blob));
     }
     rewriter.setInsertionPoint(c.op);
-    return arith::ConstantOp::create(rewriter, c.op.getLoc(), type, cast<TypedAttr>(packed));
+    return arith::ConstantOp::create(rewriter, c.op.getLoc(), cast<TypedAttr>(packed));
+  }
+
+  static AsmResourceBlob allocate(int64_t floats) { return HeapAsmResourceBlob::allocate(floats * 4, 64); }
+  static MutableArrayRef<float> floatsOf(AsmResourceBlob &blob) {
+    MutableArrayRef<char> data = blob.getMutableData();
+    return {reinterpret_cast<float *>(data.data()), data.size() / 4};
   }
 
   /// Blocks whose V fits the cache, and tasks for at least two threads.
-  void schedule(const Candidate &c, int64_t tile, int64_t &block, int64_t &splits, int64_t &rows) {
-    int64_t matrices = (tile + 2) * (tile + 2);
+  Schedule schedule(const Candidate &c, Form form) {
+    int64_t matrices = (form.tile + 2) * (form.tile + 2);
     // As many sums as registers, but for two vectors of weights and an element of V.
     int64_t mostRows = std::max<int64_t>(1, (static_cast<int64_t>(numRegisters) - 3) / 2);
-    // Each block reads all weights: where these come from memory, larger blocks read them less often.
-    int64_t bytes = matrices * c.filters.channels * 4;
-    int64_t room = bytes * c.filters.filters > 8 * cacheBytes ? 2 * cacheBytes : cacheBytes;
-    int64_t groups = std::clamp<int64_t>(room / (bytes * mostRows), 1, 4);
-    splits = 1;
-    if (c.isDynamic) {
-      block = groups * mostRows;
-      rows = mostRows;
-      return;
+    int64_t bytes = matrices * c.filters.channels * 4; // of V, for each tile
+    int64_t panels = llvm::divideCeil(c.filters.filters, kPanel);
+    Schedule s = {0, 1, mostRows, 0};
+    if (form.isStored) {
+      // Each block reads all weights: where these come from memory, larger blocks read them less often.
+      int64_t room = bytes * c.filters.filters > 8 * cacheBytes ? 2 * cacheBytes : cacheBytes;
+      s.block = std::clamp<int64_t>(room / (bytes * mostRows), 1, 4) * mostRows;
+    } else {
+      // Each block makes all weights, so blocks are as large as can be; with many filters tasks rather share
+      // these than the tiles. The part of a panel that is made at a time leaves the cache to V.
+      s.block = std::clamp<int64_t>(5 * cacheBytes / 2 / bytes, mostRows, 4 * mostRows);
+      s.splits = panels >= kManyPanels ? 2 : 1;
+      int64_t most = std::max<int64_t>(cacheBytes / 2 / (matrices * kPanel * 4), 1);
+      s.depth = llvm::divideCeil(c.filters.channels, llvm::divideCeil(c.filters.channels, most));
     }
-    int64_t tiles = countTiles(c, tile), blocks = llvm::divideCeil(tiles, groups * mostRows);
-    if (blocks > 1)
+    if (c.isDynamic)
+      return s;
+    int64_t tiles = countTiles(c, form.tile), blocks = llvm::divideCeil(tiles, s.block);
+    if (blocks == 1)
+      s.splits = std::min<int64_t>(panels, 2);
+    else if (s.splits == 1)
       blocks = llvm::alignTo(blocks, 2);
-    else
-      splits = std::min<int64_t>(llvm::divideCeil(c.filters.filters, kPanel), 2);
-    block = llvm::divideCeil(tiles, blocks);
-    rows = llvm::divideCeil(block, llvm::divideCeil(block, mostRows));
+    s.block = llvm::divideCeil(tiles, blocks);
+    s.rows = llvm::divideCeil(s.block, llvm::divideCeil(s.block, mostRows));
+    return s;
   }
 
   /// Gives back the memory of constants that nothing reads any more.
@@ -391,12 +449,15 @@ struct Winograd : impl::WinogradPassBase<Winograd> {
   }
 
   // Measured on a machine with two units for 512-bit products: vector products a cycle; cycles to
-  // transform a vector of a patch; bytes of weights that come in a cycle.
+  // transform a vector of a patch, or of filters; bytes of weights that come in a cycle, one after the other
+  // and while products are computed.
   static constexpr double kDirectProducts = 1.8, kMatrixProducts = 1.9;
-  static constexpr double kTransformCycles = 2.5;
-  static constexpr double kStreamBytes = 8;
-  /// Part of the direct form's time that must be saved.
-  static constexpr double kLeastGain = 0.2;
+  static constexpr double kTransformCycles = 2.5, kFilterCycles = 4;
+  static constexpr double kStreamBytes = 8, kFarBytes = 5;
+  /// Parts of the time that must be saved: of the direct form's, and of what making the weights each time takes.
+  static constexpr double kLeastGain = 0.2, kLeastStoredGain = 0.06;
+  /// From here on a second transform of the patches costs less than a second transform of the filters.
+  static constexpr int64_t kManyPanels = 8;
 
   int64_t lanes = 0;
   DenseMap<std::pair<Attribute, int64_t>, Attribute> made;

@@ -70,6 +70,27 @@ void applyBothSides(llvm::ArrayRef<double> matrix, int64_t rows, int64_t n, cons
     }
 }
 
+template <typename T>
+void packTransformed(const WinogradFilters &filters, int64_t tile, int64_t panel,
+                     llvm::MutableArrayRef<float> packed) {
+  int64_t alpha = tile + 2, matrices = alpha * alpha;
+  llvm::ArrayRef<double> matrix = getWinogradMatrices(tile).filter;
+  std::fill(packed.begin(), packed.end(), 0.0f);
+  for (int64_t f = 0; f < filters.filters; ++f) {
+    int64_t p = f / panel, width = panelWidth(p, filters.filters, panel);
+    float *at = packed.data() + p * matrices * filters.channels * panel + f % panel;
+    for (int64_t channel = 0; channel < filters.channels; ++channel) {
+      T taps[9], result[kMostAlpha * kMostAlpha];
+      for (int64_t i = 0; i < 3; ++i)
+        for (int64_t j = 0; j < 3; ++j)
+          taps[i * 3 + j] = filters.at(f, channel, i, j);
+      applyBothSides(matrix, alpha, 3, taps, result);
+      for (int64_t xi = 0; xi < matrices; ++xi)
+        at[(xi * filters.channels + channel) * width] = static_cast<float>(result[xi]);
+    }
+  }
+}
+
 } // namespace
 
 WinogradMatrices getWinogradMatrices(int64_t tile) {
@@ -83,23 +104,26 @@ int64_t countWinogradWeights(int64_t tile, int64_t channels, int64_t filters, in
   return alpha * alpha * channels * static_cast<int64_t>(llvm::alignTo(filters, panel / 2));
 }
 
-void packWinogradWeights(const WinogradFilters &filters, int64_t tile, int64_t panel,
+void packWinogradWeights(const WinogradFilters &filters, int64_t tile, int64_t panel, bool inDouble,
                          llvm::MutableArrayRef<float> packed) {
-  int64_t alpha = tile + 2, matrices = alpha * alpha;
-  llvm::ArrayRef<double> matrix = getWinogradMatrices(tile).filter;
+  if (inDouble)
+    packTransformed<double>(filters, tile, panel, packed);
+  else
+    packTransformed<float>(filters, tile, panel, packed);
+}
+
+int64_t countWinogradFilters(int64_t channels, int64_t filters, int64_t panel) {
+  return 9 * channels * static_cast<int64_t>(llvm::alignTo(filters, panel / 2));
+}
+
+void packWinogradFilters(const WinogradFilters &filters, int64_t panel, llvm::MutableArrayRef<float> packed) {
   std::fill(packed.begin(), packed.end(), 0.0f);
   for (int64_t f = 0; f < filters.filters; ++f) {
     int64_t p = f / panel, width = panelWidth(p, filters.filters, panel);
-    float *at = packed.data() + p * matrices * filters.channels * panel + f % panel;
-    for (int64_t channel = 0; channel < filters.channels; ++channel) {
-      double taps[9], result[kMostAlpha * kMostAlpha];
-      for (int64_t i = 0; i < 3; ++i)
-        for (int64_t j = 0; j < 3; ++j)
-          taps[i * 3 + j] = filters.at(f, channel, i, j);
-      applyBothSides(matrix, alpha, 3, taps, result);
-      for (int64_t xi = 0; xi < matrices; ++xi)
-        at[(xi * filters.channels + channel) * width] = static_cast<float>(result[xi]);
-    }
+    float *at = packed.data() + p * 9 * filters.channels * panel + f % panel;
+    for (int64_t channel = 0; channel < filters.channels; ++channel)
+      for (int64_t tap = 0; tap < 9; ++tap)
+        at[(channel * 9 + tap) * width] = filters.at(f, channel, tap / 3, tap % 3);
   }
 }
 

@@ -2,6 +2,7 @@
 #include "KnownSizes.h"
 #include "onnxc/Conversion/OnnxToLinalg/Common.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 
@@ -82,8 +83,7 @@ struct ExpandPattern : OnnxPattern<onnx::ExpandOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Value input = adaptor.getOperands()[0];
-    auto target = readShapeTensor(b, loc, op->getOperand(1), adaptor.getOperands()[1],
-                                  rankOf(op->getResult(0)));
+    auto target = readTarget(b, loc, op, adaptor.getOperands());
     if (!target)
       return refuse(op, "needs a shape whose number of elements is known");
     SmallVector<OpFoldResult> dims = getDims(b, loc, input);
@@ -155,6 +155,38 @@ struct ExpandPattern : OnnxPattern<onnx::ExpandOp> {
                                         })
                   .getResult(0));
     return success();
+  }
+
+private:
+  /// The elements of the shape. Where only the run knows how many there are, ones before them make them as many as the
+  /// result has dimensions.
+  static std::optional<SmallVector<OpFoldResult>> readTarget(OpBuilder &b, Location loc, onnx::ExpandOp op,
+                                                             ValueRange operands) {
+    Value list = operands[1];
+    auto type = tensorType(list);
+    int64_t rank = rankOf(op->getResult(0)), given = rankOf(operands[0]);
+    if (!type || type.getRank() != 1 || type.hasStaticShape() || rank < 0)
+      return readShapeTensor(b, loc, op->getOperand(1), list, rank);
+    Value count = toIndex(b, loc, getDim(b, loc, list, 0)), all = constIndex(b, loc, rank);
+    // A shorter shape leaves the input's rank.
+    auto fits = given == rank ? arith::CmpIPredicate::sle : arith::CmpIPredicate::eq;
+    runtimeAssert(b, loc, arith::CmpIOp::create(b, loc, fits, count, all),
+                  "Expand: the shape has another number of elements than the model implies");
+    SmallVector<OpFoldResult> sizes;
+    Value zero = constIndex(b, loc, 0), one = constIndex(b, loc, 1);
+    for (int64_t d = 0; d < rank; ++d) {
+      Value at = arith::SubIOp::create(b, loc, arith::AddIOp::create(b, loc, count, constIndex(b, loc, d)), all);
+      Value isThere = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, at, zero);
+      auto size = scf::IfOp::create(
+          b, loc, isThere,
+          [&](OpBuilder &b, Location loc) {
+            Value element = tensor::ExtractOp::create(b, loc, list, at);
+            scf::YieldOp::create(b, loc, Value(arith::IndexCastOp::create(b, loc, b.getIndexType(), element)));
+          },
+          [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, one); });
+      sizes.push_back(size.getResult(0));
+    }
+    return sizes;
   }
 };
 

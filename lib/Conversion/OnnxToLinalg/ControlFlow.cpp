@@ -4,6 +4,7 @@
 #include "ControlFlow.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 
@@ -45,22 +46,25 @@ Value isNonZero(OpBuilder &b, Location loc, Value stored) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, stored, zero);
 }
 
-/// The first value of a carried tensor whose size changes. Not a tensor.cast from its static
-/// size: upstream folds that into the loop, as if the size stayed.
-Value startCarried(OpBuilder &b, Location loc, Value init, Type carriedType) {
+/// The first value of a carried tensor. Where its sizes change, not as it is or as a tensor.cast: once its size is known,
+/// upstream folds that into the loop, as if the size stayed.
+Value startCarried(OpBuilder &b, Location loc, Value init, Type carriedType, bool keepsSizes) {
   auto from = dyn_cast<RankedTensorType>(init.getType());
   auto to = dyn_cast<RankedTensorType>(carriedType);
-  bool widens = from && to && from.getRank() == to.getRank() &&
-                llvm::any_of(llvm::seq<int64_t>(0, to.getRank()), [&](int64_t d) {
-                  return to.isDynamicDim(d) && !from.isDynamicDim(d);
-                });
-  if (!widens)
+  if (keepsSizes || !from || !to || from.getRank() != to.getRank() || to.hasStaticShape())
     return castTensor(b, loc, init, carriedType);
   SmallVector<Value> sizes;
+  // The larger of the size and 0 keeps a reshape that changes no type from being folded.
   for (OpFoldResult size : getDims(b, loc, init))
-    sizes.push_back(toIndex(b, loc, size));
+    sizes.push_back(arith::MaxSIOp::create(b, loc, toIndex(b, loc, size), constIndex(b, loc, 0)));
   Value shape = tensor::FromElementsOp::create(b, loc, sizes);
   return tensor::ReshapeOp::create(b, loc, to, init, shape);
+}
+
+/// Whether a value that a loop carries has the same sizes in all iterations.
+bool keepsSizes(const OnnxTypeConverter &types, Value init, BlockArgument carried) {
+  ArrayRef<DimAnalysis::Dim> sizes = types.dims()->shapeOf(carried);
+  return !sizes.empty() && sizes == types.dims()->shapeOf(init);
 }
 
 /// The type without the dimension at `axis`.
@@ -182,6 +186,8 @@ struct IfPattern : OnnxPattern<onnx::IfOp> {
 struct ScanState {
   ScanOutput output;
   Value init;
+  /// The sizes of an item as far as they are known outside of the loop; null where not.
+  SmallVector<OpFoldResult> itemSizes;
 };
 
 struct LoopBase {
@@ -189,42 +195,75 @@ struct LoopBase {
   ConversionPatternRewriter &rewriter;
   Location loc;
 
-  /// `length`: the number of iterations, null if it is not known before the loop.
-  ScanState startScan(Type onnxItemType, Type onnxResultType, int64_t axis, bool reverse,
-                      std::optional<OpFoldResult> length) {
+  /// The size of which `dim` is the symbol, from a value that `op` or its body reads; null if there is none.
+  OpFoldResult sizeOutside(Operation *op, DimAnalysis::Dim dim) {
+    if (DimAnalysis::isConstant(dim))
+      return rewriter.getIndexAttr(dim);
+    SetVector<Value> values(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), values);
+    for (Value value : values)
+      for (auto [d, symbol] : llvm::enumerate(types.dims()->shapeOf(value)))
+        if (Value converted = symbol == dim ? rewriter.getRemappedValue(value) : Value())
+          return getDim(rewriter, loc, converted, d);
+    return {};
+  }
+
+  /// `result`: the operator's output, `item` what the body gives for it; `length`: the number of iterations, null if it is
+  /// not known before the loop.
+  ScanState startScan(OpResult result, Value item, int64_t axis, bool reverse, std::optional<OpFoldResult> length) {
     ScanState state;
     state.output.axis = axis;
-    auto item = types.convertType<RankedTensorType>(onnxItemType);
-    bool isTensor = isa<TensorType>(onnxItemType) && isa<RankedTensorType>(onnxResultType);
-    SmallVector<OpFoldResult> sizes;
-    if (length && item && isTensor) {
+    auto itemType = types.convertType<RankedTensorType>(item.getType());
+    auto resultType = dyn_cast<RankedTensorType>(result.getType());
+    if (isa<TensorType>(item.getType()) && itemType && resultType) {
       // The operator's result may tell more than its body.
-      auto result = cast<RankedTensorType>(onnxResultType);
-      SmallVector<int64_t> shape(item.getShape());
-      shape.insert(shape.begin() + axis, ShapedType::kDynamic);
-      for (auto [dim, declared] : llvm::zip(shape, result.getShape()))
-        dim = ShapedType::isDynamic(dim) ? declared : dim;
-      shape[axis] = 1;
-      if (llvm::none_of(shape, ShapedType::isDynamic)) {
-        sizes = getAsIndexOpFoldResult(rewriter.getContext(), shape);
-        sizes[axis] = *length;
+      SmallVector<int64_t> declared(resultType.getShape());
+      declared.erase(declared.begin() + axis);
+      ArrayRef<DimAnalysis::Dim> symbols = types.dims()->shapeOf(item);
+      for (auto [d, size] : llvm::enumerate(itemType.getShape())) {
+        int64_t known = ShapedType::isDynamic(size) ? declared[d] : size;
+        if (!ShapedType::isDynamic(known))
+          state.itemSizes.push_back(rewriter.getIndexAttr(known));
+        else
+          state.itemSizes.push_back(d < symbols.size() ? sizeOutside(result.getOwner(), symbols[d]) : OpFoldResult());
+      }
+      if (length && llvm::all_of(state.itemSizes, [](OpFoldResult size) { return !!size; })) {
+        SmallVector<OpFoldResult> sizes = state.itemSizes;
+        sizes.insert(sizes.begin() + axis, *length);
+        state.output.mode = reverse ? ScanOutput::InsertReverse : ScanOutput::Insert;
+        state.init = emptyTensor(rewriter, loc, sizes, itemType.getElementType());
+        return state;
       }
     }
-    if (!sizes.empty()) {
-      state.output.mode = reverse ? ScanOutput::InsertReverse : ScanOutput::Insert;
-      state.init = emptyTensor(rewriter, loc, sizes, item.getElementType());
-    } else {
-      state.output.mode = reverse ? ScanOutput::Prepend : ScanOutput::Append;
-      state.init = emptySequence(rewriter, loc, types);
-    }
+    state.output.mode = reverse ? ScanOutput::Prepend : ScanOutput::Append;
+    state.init = emptySequence(rewriter, loc, types);
     return state;
   }
 
   Value finishScan(const ScanState &state, Value value, Type onnxResultType) {
     if (state.output.mode == ScanOutput::Insert || state.output.mode == ScanOutput::InsertReverse)
       return value;
-    return stackSequence(rewriter, loc, types, value, state.output.axis,
-                         cast<RankedTensorType>(onnxResultType));
+    auto stack = [&] {
+      return stackSequence(rewriter, loc, types, value, state.output.axis, cast<RankedTensorType>(onnxResultType));
+    };
+    if (llvm::none_of(state.itemSizes, [](OpFoldResult size) { return isa_and_present<Value>(size); }))
+      return stack();
+    // Nothing to stack, but the sizes are known.
+    SmallVector<OpFoldResult> sizes;
+    for (OpFoldResult size : state.itemSizes)
+      sizes.push_back(size ? size : rewriter.getIndexAttr(0));
+    sizes.insert(sizes.begin() + state.output.axis, rewriter.getIndexAttr(0));
+    Value count = sequenceLength(rewriter, loc, types, value);
+    Value isEmpty = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, count, constIndex(rewriter, loc, 0));
+    auto type = types.convertType<RankedTensorType>(onnxResultType);
+    auto chosen = scf::IfOp::create(rewriter, loc, TypeRange{type}, isEmpty, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(chosen.thenBlock());
+    Value nothing = emptyTensor(rewriter, loc, sizes, type.getElementType());
+    scf::YieldOp::create(rewriter, loc, castTensor(rewriter, loc, nothing, type));
+    rewriter.setInsertionPointToStart(chosen.elseBlock());
+    scf::YieldOp::create(rewriter, loc, castTensor(rewriter, loc, stack(), type));
+    return chosen.getResult(0);
   }
 
   /// Moves `body` to the end of `block` with `arguments` for its arguments and leaves the plan with
@@ -281,12 +320,12 @@ struct LoopPattern : OnnxPattern<onnx::LoopOp> {
       length = tripCount(op, limit, static_cast<bool>(condition));
     SmallVector<Value> inits;
     for (int64_t i = 0; i < carried; ++i)
-      inits.push_back(startCarried(rewriter, loc, operands[2 + i], argTypes[2 + i]));
+      inits.push_back(startCarried(rewriter, loc, operands[2 + i], argTypes[2 + i],
+                                   keepsSizes(types(), op->getOperand(2 + i), body.getArgument(2 + i))));
     YieldPlan plan{/*first=*/1, carried, {}};
     SmallVector<ScanState> states;
     for (int64_t i = 0; i < scans; ++i) {
-      states.push_back(base.startScan(yield->getOperand(1 + carried + i).getType(),
-                                      op->getResult(carried + i).getType(), 0, false, length));
+      states.push_back(base.startScan(op->getResult(carried + i), yield->getOperand(1 + carried + i), 0, false, length));
       inits.push_back(states.back().init);
       plan.scans.push_back(states.back().output);
     }
@@ -406,15 +445,15 @@ struct ScanPattern : OnnxPattern<onnx::ScanOp> {
     }
     SmallVector<Value> inits;
     for (int64_t i = 0; i < carried; ++i)
-      inits.push_back(startCarried(rewriter, loc, operands[i], argTypes[i]));
+      inits.push_back(startCarried(rewriter, loc, operands[i], argTypes[i],
+                                   keepsSizes(types(), op->getOperand(i), body.getArgument(i))));
     YieldPlan plan{/*first=*/0, carried, {}};
     SmallVector<ScanState> states;
     for (int64_t i = 0; i < scans; ++i) {
-      Type resultType = op->getResult(carried + i).getType();
       auto axis = normalizeAxis(at(op.getScanOutputAxes(), i), rankOf(op->getResult(carried + i)));
       if (!axis)
         return refuse(op, "has an axis in scan_output_axes that is out of range");
-      states.push_back(base.startScan(yield->getOperand(carried + i).getType(), resultType, *axis,
+      states.push_back(base.startScan(op->getResult(carried + i), yield->getOperand(carried + i), *axis,
                                       at(op.getScanOutputDirections(), i) != 0, length));
       inits.push_back(states.back().init);
       plan.scans.push_back(states.back().output);

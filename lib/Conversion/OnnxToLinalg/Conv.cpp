@@ -66,9 +66,10 @@ public:
     auto wType = cast<RankedTensorType>(w.getType());
     if (group > 1 && wType.getDimSize(1) == 1)
       return depthwise();
+    bool single = llvm::all_of(window.kernel, [](OpFoldResult k) { return isConstantIntValue(k, 1); });
     if (group > 1)
-      return grouped();
-    if (llvm::all_of(window.kernel, [](OpFoldResult k) { return isConstantIntValue(k, 1); }))
+      return grouped(single);
+    if (single)
       return pointwise();
     std::optional<int64_t> taps = getConstantIntValue(window.kernel.back());
     int64_t filters = wType.getDimSize(0), channels = wType.getDimSize(1);
@@ -177,14 +178,18 @@ private:
     return contract();
   }
 
-  Value grouped() {
+  /// `single`: windows of one element.
+  Value grouped(bool single) {
+    if (single)
+      w = b.collapse(w, groupRange(1, 1 + spatial, 2 + spatial));
     x = splitDim(b, x, 1 + spatial, group);
     w = splitDim(b, w, 0, group);
     positions();
     AffineExpr g = loop(b.fixed(group)), f = loop(b.dim(w, 1));
     loops.out.append({g, f});
     loops.w = {g, f};
-    taps(spatial);
+    if (!single)
+      taps(spatial);
     AffineExpr c = loop(b.dim(w, 2));
     loops.w.insert(loops.w.begin() + 2, c);
     loops.x.append({g, c});

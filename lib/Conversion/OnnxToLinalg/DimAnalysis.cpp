@@ -139,6 +139,10 @@ void DimAnalysis::visitBlock(Block &block) {
       record(arg, {});
   for (Operation &op : block) {
     visit(&op);
+    if (isa<onnx::LoopOp, onnx::ScanOp>(op)) {
+      visitLoop(&op);
+      continue;
+    }
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         visitBlock(inner);

@@ -1,5 +1,6 @@
 // ScatterElements, ScatterND and TensorScatter: sequential loops that write into a copy of the
 // data, in order, since positions may repeat. A position out of range ends the run.
+#include "Contradiction.h"
 #include "ElementwiseTable.h"
 #include "onnxc/Conversion/OnnxToLinalg/Patterns.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -115,15 +116,16 @@ struct ScatterNDPattern : OnnxPattern<onnx::ScatterNDOp> {
     // The ranks tell how many dimensions one index covers.
     int64_t depth = indexRank - 1 + rank - rankOf(updates);
     auto indexType = tensorType(indices);
-    bool fits = indexRank >= 1 && depth >= 0 && depth <= rank;
-    if (fits && indexType.isDynamicDim(indexRank - 1)) {
+    if (!knownReduction(reduction, codec.onnxType()))
+      return refuse(op, "has a reduction that does not fit the data");
+    int64_t given = indexRank < 1 ? ShapedType::kDynamic : indexType.getDimSize(indexRank - 1);
+    if (indexRank < 1 || depth < 0 || depth > rank || (!ShapedType::isDynamic(given) && given != depth))
+      return refuseWhereReached(b, types(), op, "has indices or updates whose ranks do not fit the data");
+    if (ShapedType::isDynamic(given)) {
       SmallVector<int64_t> shape(indexType.getShape());
       shape.back() = depth;
       indices = castTensor(b, loc, indices, indexType.clone(shape)); // checked at run time
     }
-    if (!fits || tensorType(indices).getDimSize(indexRank - 1) != depth ||
-        !knownReduction(reduction, codec.onnxType()))
-      return refuse(op, "has indices, updates or a reduction that do not fit the data");
     SmallVector<OpFoldResult> dims = getDims(b, loc, data), at = getDims(b, loc, indices);
     SmallVector<OpFoldResult> outer(ArrayRef(at).drop_back()), inner(ArrayRef(dims).drop_front(depth));
     for (auto [d, size] : llvm::enumerate(llvm::concat<OpFoldResult>(outer, inner)))

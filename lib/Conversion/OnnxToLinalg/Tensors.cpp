@@ -145,6 +145,11 @@ static ReassociationIndices range(int64_t begin, int64_t end) {
   return llvm::to_vector<2>(llvm::seq(begin, end));
 }
 
+Value withSizes(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> sizes) {
+  auto type = cast<RankedTensorType>(tensor.getType()).clone(staticShape(sizes));
+  return type == tensor.getType() ? tensor : tensor::CastOp::create(b, loc, type, tensor);
+}
+
 Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> sizes) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type elem = type.getElementType();
@@ -170,6 +175,8 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
     return castTensor(b, loc, expanded, result);
   }
 
+  // Sizes may be known that the tensor's type does not say; a collapsed type must agree with it.
+  tensor = withSizes(b, loc, tensor, from);
   SmallVector<ReassociationIndices> collapse, expand;
   SmallVector<int64_t> collapsed, expandable;
   for (const Group &g : groupDims(from, sizes)) {
@@ -199,14 +206,6 @@ Value reshapeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult>
     return castTensor(b, loc, value, result);
   value = castTensor(b, loc, value, RankedTensorType::get(expandable, elem));
   return tensor::ExpandShapeOp::create(b, loc, result, value, expand, sizes);
-}
-
-Value withSizes(OpBuilder &b, Location loc, Value tensor, ArrayRef<OpFoldResult> sizes) {
-  SmallVector<int64_t> shape;
-  for (OpFoldResult size : sizes)
-    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  auto type = cast<RankedTensorType>(tensor.getType()).clone(shape);
-  return type == tensor.getType() ? tensor : tensor::CastOp::create(b, loc, type, tensor);
 }
 
 Value transposeTo(OpBuilder &b, Location loc, Value tensor, ArrayRef<int64_t> perm) {

@@ -10,6 +10,7 @@
 #include "llvm/BinaryFormat/Magic.h"
 #include "llvm/ObjCopy/ConfigManager.h"
 #include "llvm/ObjCopy/ObjCopy.h"
+#include "llvm/Object/Archive.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -35,6 +36,38 @@ TargetSpec thisMachine() {
 std::string temporaryFile(StringRef suffix) {
   llvm::SmallString<128> path;
   return llvm::sys::fs::createTemporaryFile("onnxc-custom", suffix, path) ? std::string() : path.str().str();
+}
+
+InFlightDiagnostic refuse(Location loc, StringRef path, const llvm::Twine &why) {
+  return emitError(loc) << "custom operators: " << path << ": " << why;
+}
+
+/// The architecture of an archive's first object, or of a single object; unknown if there is none.
+llvm::Triple::ArchType architectureOf(StringRef path) {
+  auto archOf = [](llvm::Expected<std::unique_ptr<llvm::object::Binary>> binary) {
+    if (binary)
+      if (auto *object = dyn_cast<llvm::object::ObjectFile>(binary->get()))
+        return object->getArch();
+    llvm::consumeError(binary.takeError());
+    return llvm::Triple::UnknownArch;
+  };
+  auto file = llvm::object::createBinary(path);
+  if (!file) {
+    llvm::consumeError(file.takeError());
+    return llvm::Triple::UnknownArch;
+  }
+  if (auto *object = dyn_cast<llvm::object::ObjectFile>(file->getBinary()))
+    return object->getArch();
+  auto *archive = dyn_cast<llvm::object::Archive>(file->getBinary());
+  if (!archive)
+    return llvm::Triple::UnknownArch;
+  llvm::Triple::ArchType arch = llvm::Triple::UnknownArch;
+  llvm::Error error = llvm::Error::success();
+  for (const llvm::object::Archive::Child &child : archive->children(error))
+    if (arch == llvm::Triple::UnknownArch)
+      arch = archOf(child.getAsBinary());
+  llvm::consumeError(std::move(error));
+  return arch;
 }
 
 /// The archive as one relocatable object in which all is local but the entry, under another name: libraries cannot
@@ -71,16 +104,32 @@ CustomLibraries::~CustomLibraries() {
     dlclose(library.handle);
 }
 
+LogicalResult CustomLibraries::addElsewhere(Location loc, StringRef path, llvm::Triple::ArchType arch) {
+  StringRef name = llvm::Triple::getArchTypeName(arch);
+  if (libraries.empty())
+    return refuse(loc, path, "an archive for " + name + " belongs after the library for this machine that declares its operators");
+  auto &others = libraries.back().elsewhere;
+  for (const auto &[known, other] : others)
+    if (known == arch)
+      return refuse(loc, path, "there is an archive for " + name + " already: " + other);
+  others.push_back({arch, path.str()});
+  return success();
+}
+
 LogicalResult CustomLibraries::load(Location loc, StringRef path) {
-  auto refuse = [&](const llvm::Twine &why) {
-    return emitError(loc) << "custom operators: " << path << ": " << why;
-  };
+  auto refuse = [&](const llvm::Twine &why) { return onnxc::refuse(loc, path, why); };
   llvm::file_magic magic;
   if (std::error_code error = llvm::identify_magic(path, magic))
     return refuse(error.message());
   bool isArchive = magic == llvm::file_magic::archive || magic == llvm::file_magic::elf_relocatable;
   if (!isArchive && magic != llvm::file_magic::elf_shared_object)
     return refuse("neither a shared library nor a static archive");
+
+  if (isArchive) {
+    llvm::Triple::ArchType arch = architectureOf(path);
+    if (arch != llvm::Triple::UnknownArch && arch != llvm::Triple(thisMachine().triple).getArch())
+      return addElsewhere(loc, path, arch);
+  }
 
   // Without a slash dlopen would search the library path.
   std::string file = path.contains('/') ? path.str() : "./" + path.str();
@@ -106,7 +155,7 @@ LogicalResult CustomLibraries::load(Location loc, StringRef path) {
     const char *why = dlerror();
     return refuse(why ? why : "it cannot be loaded");
   }
-  libraries.push_back({path.str(), handle, isArchive});
+  libraries.push_back({path.str(), handle, isArchive, {}});
   auto entry = reinterpret_cast<onnxc_custom_ops_fn>(dlsym(handle, ONNXC_CUSTOM_OPS_ENTRY));
   if (!entry)
     return refuse("it declares no custom operators: it does not define " + kEntry);
@@ -141,16 +190,20 @@ LogicalResult CustomLibraries::collect(ModuleOp module, const TargetSpec &target
   for (auto [index, place] : used) {
     const Library &library = libraries[index];
     std::string name = llvm::sys::path::filename(library.path).str(), entry;
-    if (library.isArchive) {
-      if (host.getArch() != triple.getArch())
-        return emitError(module.getLoc())
-               << "custom operators: " << library.path << ": an archive for this machine cannot become part of a model for "
-               << target.triple << "; give a shared library: the model loads the one of that name where it runs";
+    bool isHere = host.getArch() == triple.getArch();
+    StringRef archive = library.isArchive && isHere ? library.path : StringRef();
+    for (const auto &[arch, path] : library.elsewhere)
+      if (arch == triple.getArch())
+        archive = path;
+    if (library.isArchive && archive.empty())
+      return refuse(module.getLoc(), library.path,
+                    "an archive for this machine cannot become part of a model for " + target.triple +
+                        "; give an archive for that after it, or a shared library: the model loads the one of that name where it runs");
+    if (!archive.empty()) {
       entry = (kEntry + "." + llvm::Twine(place)).str();
-      llvm::Expected<std::string> object = objectOf(library.path, entry);
+      llvm::Expected<std::string> object = objectOf(archive, entry);
       if (!object)
-        return emitError(module.getLoc())
-               << "custom operators: " << library.path << ": " << llvm::toString(object.takeError());
+        return refuse(module.getLoc(), archive, llvm::toString(object.takeError()));
       objects.push_back(std::move(*object));
     }
     table.libraries.push_back({name, entry});

@@ -31,3 +31,31 @@ func.func @conv(%x: memref<1x32x32x20xf32>, %w: memref<23040xf32>, %b: memref<24
   }
   return
 }
+
+// The filters themselves: 16 of 40 channels are transformed at a time, and their products are added to the sums in
+// the scratch, which the first ones begin with zeros. Both halves of the two panels are tasks.
+// CHECK-LABEL: @filters
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (1, 2)
+// CHECK-COUNT-3: memref.alloc() {alignment = 64 : i64} : memref<{{.*}}xf32>
+// CHECK: scf.for %[[C:[a-z0-9_]+]] = %{{.*}} to %c40{{[_0-9]*}} step %c16
+// The last part has eight channels.
+// CHECK: arith.subi %c40{{[_0-9]*}}, %[[C]] : index
+// CHECK: arith.minui
+// CHECK-COUNT-9: vector.load {{.*}} memref<23040xf32, {{.*}}>, vector<16xf32>
+// CHECK-COUNT-36: vector.store
+// CHECK: arith.cmpi eq, %[[C]], %c0
+// CHECK: scf.if
+// CHECK-NOT: vector.load
+// CHECK: } else {
+// CHECK-COUNT-16: vector.load
+// CHECK: scf.for {{.*}} iter_args({{(%[a-z0-9_]+ = %[a-z0-9_#]+,? ?){16}\)}}
+// CHECK: memref.prefetch
+// CHECK-NOT: cg.winograd_conv
+func.func @filters(%x: memref<1x16x16x40xf32>, %w: memref<23040xf32>, %y: memref<1x16x16x64xf32>) {
+  cg.winograd_conv ins(%x, %w : memref<1x16x16x40xf32>, memref<23040xf32>) outs(%y : memref<1x16x16x64xf32>)
+      attributes {block = 16 : i64, depth = 16 : i64, extra_maps = [], low = array<i64: 1, 1>, lanes = 16 : i64, panel = 32 : i64, rows = 8 : i64, splits = 2 : i64, tile = 4 : i64} {
+  ^bb0(%v: f32):
+    cg.yield %v : f32
+  }
+  return
+}

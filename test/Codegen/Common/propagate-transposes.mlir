@@ -186,3 +186,102 @@ func.func @product(%a: tensor<4x8x6xf32>, %b: tensor<4x16x6xf32>, %o: tensor<8x4
   } -> tensor<8x4x16xf32>
   return %r : tensor<8x4x16xf32>
 }
+
+// -----
+
+// A 1x1 convolution whose input and result are in NCHW: a product with the positions as its columns, those that are
+// read next to each other; the addition behind it takes them as one dimension too.
+// CHECK-LABEL: @outerPointwise
+// CHECK-NOT: linalg.transpose
+// CHECK: %[[READ:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<2x32x16x16xf32>)
+// CHECK: %[[X:.*]] = tensor.collapse_shape %[[READ]] {{\[}}[0], [1], [2, 3]] {{.*}} into tensor<2x32x256xf32>
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[X]] : tensor<64x32xf32>, tensor<2x32x256xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<2x64x256xf32>, tensor<64xf32>)
+// CHECK: tensor.expand_shape {{.*}} into tensor<2x64x16x16xf32>
+// CHECK-NOT: linalg.transpose
+func.func @outerPointwise(%x: tensor<2x32x32x32xf32>, %w: tensor<64x32xf32>, %b: tensor<64xf32>) -> tensor<2x64x16x16xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x32x32x32xf32>
+  %t = linalg.transpose ins(%x : tensor<2x32x32x32xf32>) outs(%e : tensor<2x32x32x32xf32>) permutation = [0, 2, 3, 1]
+  %o = tensor.empty() : tensor<2x16x16x64xf32>
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<2x16x16x64xf32>) -> tensor<2x16x16x64xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(n, h, w, f, c) -> (f, c)>, affine_map<(n, h, w, f, c) -> (n, h * 2, w * 2, c)>,
+                                        affine_map<(n, h, w, f, c) -> (n, h, w, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%w, %t : tensor<64x32xf32>, tensor<2x32x32x32xf32>) outs(%f : tensor<2x16x16x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x16x16x64xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(n, h, w, f) -> (n, h, w, f)>, affine_map<(n, h, w, f) -> (f)>, affine_map<(n, h, w, f) -> (n, h, w, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%c, %b : tensor<2x16x16x64xf32>, tensor<64xf32>) outs(%o : tensor<2x16x16x64xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %0 = arith.addf %l, %r : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x16x16x64xf32>
+  %e2 = tensor.empty() : tensor<2x64x16x16xf32>
+  %y = linalg.transpose ins(%s : tensor<2x16x16x64xf32>) outs(%e2 : tensor<2x64x16x16xf32>) permutation = [0, 3, 1, 2]
+  return %y : tensor<2x64x16x16xf32>
+}
+
+// -----
+
+// Windows of groups of channels: groups first, then filters, then positions; the padding is next to the windows.
+// CHECK-LABEL: @outerGroups
+// CHECK-SAME: %[[IN:.*]]: tensor<1x32x16x16xf32>
+// CHECK: %[[SPLIT:.*]] = tensor.expand_shape %[[IN]]
+// CHECK: %[[PAD:.*]] = tensor.pad %[[SPLIT]] low[0, 0, 0, 1, 1] high[0, 0, 0, 1, 1]
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[PAD]] : {{.*}}) outs(%{{.*}} : tensor<1x8x4x16x16xf32>)
+// CHECK: tensor.collapse_shape {{.*}} into tensor<1x32x16x16xf32>
+// CHECK-NEXT: return
+func.func @outerGroups(%x: tensor<1x32x16x16xf32>, %w: tensor<8x4x4x3x3xf32>) -> tensor<1x32x16x16xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x16x16x32xf32>
+  %t = linalg.transpose ins(%x : tensor<1x32x16x16xf32>) outs(%e : tensor<1x16x16x32xf32>) permutation = [0, 2, 3, 1]
+  %p = tensor.pad %t low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%i: index, %j: index, %k: index, %l: index):
+    tensor.yield %z : f32
+  } : tensor<1x16x16x32xf32> to tensor<1x18x18x32xf32>
+  %g = tensor.expand_shape %p [[0], [1], [2], [3, 4]] output_shape [1, 18, 18, 8, 4] : tensor<1x18x18x32xf32> into tensor<1x18x18x8x4xf32>
+  %o = tensor.empty() : tensor<1x16x16x8x4xf32>
+  %f = linalg.fill ins(%z : f32) outs(%o : tensor<1x16x16x8x4xf32>) -> tensor<1x16x16x8x4xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(n, h, w, g, f, i, j, c) -> (g, f, c, i, j)>, affine_map<(n, h, w, g, f, i, j, c) -> (n, h + i, w + j, g, c)>,
+                                        affine_map<(n, h, w, g, f, i, j, c) -> (n, h, w, g, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%w, %g : tensor<8x4x4x3x3xf32>, tensor<1x18x18x8x4xf32>) outs(%f : tensor<1x16x16x8x4xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x16x16x8x4xf32>
+  %s = tensor.collapse_shape %c [[0], [1], [2], [3, 4]] : tensor<1x16x16x8x4xf32> into tensor<1x16x16x32xf32>
+  %e2 = tensor.empty() : tensor<1x32x16x16xf32>
+  %y = linalg.transpose ins(%s : tensor<1x16x16x32xf32>) outs(%e2 : tensor<1x32x16x16xf32>) permutation = [0, 3, 1, 2]
+  return %y : tensor<1x32x16x16xf32>
+}
+
+// -----
+
+// Few positions: filters fill vectors better. And a result that is wanted channels-last stays so.
+// CHECK-LABEL: @innerPointwise
+// CHECK: linalg.transpose {{.*}} permutation = [0, 2, 1]
+// CHECK: linalg.transpose {{.*}} permutation = [0, 2, 1]
+func.func @innerPointwise(%x: tensor<1x512x3xf32>, %w: tensor<512x512xf32>) -> tensor<1x512x3xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x3x512xf32>
+  %t = linalg.transpose ins(%x : tensor<1x512x3xf32>) outs(%e : tensor<1x3x512xf32>) permutation = [0, 2, 1]
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<1x3x512xf32>) -> tensor<1x3x512xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(n, p, f, c) -> (f, c)>, affine_map<(n, p, f, c) -> (n, p, c)>, affine_map<(n, p, f, c) -> (n, p, f)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%w, %t : tensor<512x512xf32>, tensor<1x3x512xf32>) outs(%f : tensor<1x3x512xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x3x512xf32>
+  %e2 = tensor.empty() : tensor<1x512x3xf32>
+  %y = linalg.transpose ins(%c : tensor<1x3x512xf32>) outs(%e2 : tensor<1x512x3xf32>) permutation = [0, 2, 1]
+  return %y : tensor<1x512x3xf32>
+}

@@ -253,6 +253,25 @@ func.func @given(%a: tensor<96x64xf32>, %b: tensor<64x512xf32>) -> (tensor<96x51
   return %p, %q, %r : tensor<96x512xf32>, tensor<96x512xf32>, tensor<96x512xf32>
 }
 
+// Windows of groups with vectors along positions: a group and its whole image a tile.
+// CHECK-LABEL: @groups
+// CHECK: linalg.generic {{.*}}tile_sizes = [1, 1, 0, 0, 0, 0]>
+func.func @groups(%x: tensor<2x32x30x30xf32>, %w: tensor<32x3x3xf32>) -> tensor<2x32x28x28xf32> {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x32x28x28xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<2x32x28x28xf32>) -> tensor<2x32x28x28xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(n, g, h, w, i, j) -> (g, i, j)>, affine_map<(n, g, h, w, i, j) -> (n, g, h + i, w + j)>,
+                                        affine_map<(n, g, h, w, i, j) -> (n, g, h, w)>],
+                       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%w, %x : tensor<32x3x3xf32>, tensor<2x32x30x30xf32>) outs(%f : tensor<2x32x28x28xf32>) {
+  ^bb0(%l: f32, %r: f32, %acc: f32):
+    %0 = arith.mulf %l, %r : f32
+    %1 = arith.addf %acc, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x32x28x28xf32>
+  return %c : tensor<2x32x28x28xf32>
+}
+
 // Rows whose number is known and that are enough for a panel alone: fine tiles, so that no thread waits long for another.
 // CHECK-LABEL: @finePanels
 // CHECK: tile_sizes = [128, 1, 0, 0]>

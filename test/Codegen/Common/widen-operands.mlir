@@ -60,45 +60,48 @@ func.func @sum(%a: tensor<8x768xf16>, %c: tensor<8xf32>) -> tensor<8xf32> {
 
 // Probabilities that are rounded for the product with the values alone are not rounded, behind a select neither.
 // CHECK-LABEL: @attention
-// CHECK: %[[P:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<6x32xf32>)
-// CHECK: %[[SCALED:.*]] = arith.mulf
+// CHECK: %[[P:.*]] = linalg.generic {{.*}}tensor<?xi1>) outs(%{{.*}} : tensor<?x32xf32>)
+// CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: f32, %{{.*}}: i1, %{{.*}}: f32):
+// CHECK-NEXT: %[[SCALED:.*]] = arith.mulf
 // CHECK-NOT: truncf
 // CHECK: arith.select %{{.*}}, %{{.*}}, %[[SCALED]] : f32
-// CHECK: linalg.generic {{.*}} ins(%[[P]], %{{.*}} : tensor<6x32xf32>,
-func.func @attention(%q: tensor<6x8xf16>, %k: tensor<8x32xf16>, %v: tensor<32x8xf16>, %masked: tensor<6xi1>, %scores: tensor<6x32xf32>, %zero: tensor<6xf32>, %init: tensor<6x8xf32>) -> tensor<6x8xf32> {
+// CHECK: linalg.generic {{.*}} ins(%[[P]], %{{.*}} : tensor<?x32xf32>,
+func.func @attention(%q: tensor<?x8xf16>, %k: tensor<8x32xf16>, %v: tensor<32x8xf16>, %masked: tensor<?xi1>, %scores: tensor<?x32xf32>, %zero: tensor<?xf32>, %init: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %s = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
-      iterator_types = ["parallel", "parallel", "reduction"]} ins(%q, %k : tensor<6x8xf16>, tensor<8x32xf16>) outs(%scores : tensor<6x32xf32>) {
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%q, %k : tensor<?x8xf16>, tensor<8x32xf16>) outs(%scores : tensor<?x32xf32>) {
   ^bb0(%l: f16, %r: f16, %o: f32):
     %l32 = arith.extf %l : f16 to f32
     %r32 = arith.extf %r : f16 to f32
     %p = arith.mulf %l32, %r32 : f32
     %t = arith.addf %o, %p : f32
     linalg.yield %t : f32
-  } -> tensor<6x32xf32>
+  } -> tensor<?x32xf32>
   %sum = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m)>], iterator_types = ["parallel", "reduction"]}
-      ins(%s : tensor<6x32xf32>) outs(%zero : tensor<6xf32>) {
+      ins(%s : tensor<?x32xf32>) outs(%zero : tensor<?xf32>) {
   ^bb0(%x: f32, %o: f32):
     %t = arith.addf %o, %x : f32
     linalg.yield %t : f32
-  } -> tensor<6xf32>
+  } -> tensor<?xf32>
   %none = arith.constant 0.0 : f16
-  %empty = tensor.empty() : tensor<6x32xf16>
+  %c0 = arith.constant 0 : index
+  %rows = tensor.dim %q, %c0 : tensor<?x8xf16>
+  %empty = tensor.empty(%rows) : tensor<?x32xf16>
   %p = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m)>, affine_map<(m, n) -> (m)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
-      ins(%s, %sum, %masked : tensor<6x32xf32>, tensor<6xf32>, tensor<6xi1>) outs(%empty : tensor<6x32xf16>) {
+      ins(%s, %sum, %masked : tensor<?x32xf32>, tensor<?xf32>, tensor<?xi1>) outs(%empty : tensor<?x32xf16>) {
   ^bb0(%x: f32, %y: f32, %m: i1, %o: f16):
     %t = arith.mulf %x, %y : f32
     %h = arith.truncf %t : f32 to f16
     %u = arith.select %m, %none, %h : f16
     linalg.yield %u : f16
-  } -> tensor<6x32xf16>
+  } -> tensor<?x32xf16>
   %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
-      iterator_types = ["parallel", "parallel", "reduction"]} ins(%p, %v : tensor<6x32xf16>, tensor<32x8xf16>) outs(%init : tensor<6x8xf32>) {
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%p, %v : tensor<?x32xf16>, tensor<32x8xf16>) outs(%init : tensor<?x8xf32>) {
   ^bb0(%l: f16, %r: f16, %o: f32):
     %l32 = arith.extf %l : f16 to f32
     %r32 = arith.extf %r : f16 to f32
     %t = arith.mulf %l32, %r32 : f32
     %u = arith.addf %o, %t : f32
     linalg.yield %u : f32
-  } -> tensor<6x8xf32>
-  return %y : tensor<6x8xf32>
+  } -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
 }

@@ -36,10 +36,14 @@ func.func @large(%x: tensor<1x56x56x64xf32>, %e: tensor<1x56x56x64xf32>) -> tens
 
 // -----
 
-// A map that tiles of 4 do not fit: tiles of 2, and both halves of the panels are tasks of their own. The
-// padding may differ from side to side.
+// One block of tiles, which would wait for transformed weights: the filters stay as they are, and are transformed
+// 43 channels at a time. Both halves of the panels are tasks of their own. The padding may differ from side to side.
 // CHECK-LABEL: @middle
-// CHECK: cg.winograd_conv {{.*}}low = array<i64: 2, 0>{{.*}}splits = 2 : i64, tile = 2 : i64}
+// CHECK: arith.constant dense_resource<winograd{{.*}}> : tensor<147456xf32>
+// CHECK: cg.winograd_conv {{.*}}block = 16 : i64, depth = 43 : i64, {{.*}}low = array<i64: 2, 0>{{.*}}splits = 2 : i64, tile = 4 : i64}
+// Blocks of fewer tiles: made weights would be made too often.
+// F2-LABEL: @middle
+// F2: arith.constant dense_resource<winograd{{.*}}> : tensor<262144xf32>
 #w = affine_map<(n, h, w, f, i, j, c) -> (f, c, i, j)>
 #x = affine_map<(n, h, w, f, i, j, c) -> (n, h + i, w + j, c)>
 #y = affine_map<(n, h, w, f, i, j, c) -> (n, h, w, f)>

@@ -37,10 +37,15 @@ struct WinogradFilters {
 /// Number of transformed weights for panels of `panel` filters.
 int64_t countWinogradWeights(int64_t tile, int64_t channels, int64_t filters, int64_t panel);
 
-/// G g G^T of all filters, computed in double, as panels [panels][alpha * alpha][C][panel]; the last
-/// panel is as wide as its filters need, rounded up to half a panel and filled up with zeros.
-void packWinogradWeights(const WinogradFilters &filters, int64_t tile, int64_t panel,
+/// G g G^T of all filters as panels [panels][alpha * alpha][C][panel]; the last panel is as wide as its
+/// filters need, rounded up to half a panel and filled up with zeros. Computed in double, or in float as
+/// generated code does it.
+void packWinogradWeights(const WinogradFilters &filters, int64_t tile, int64_t panel, bool inDouble,
                          llvm::MutableArrayRef<float> packed);
+
+/// The filters themselves in such panels, [panels][C][3 * 3][panel], and how many numbers these have.
+int64_t countWinogradFilters(int64_t channels, int64_t filters, int64_t panel);
+void packWinogradFilters(const WinogradFilters &filters, int64_t panel, llvm::MutableArrayRef<float> packed);
 
 /// The largest difference to a direct convolution in double, relative to the largest result, for
 /// a patch of sample data.

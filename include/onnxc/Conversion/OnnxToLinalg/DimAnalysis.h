@@ -40,6 +40,7 @@ private:
 
   void visit(mlir::Operation *op);
   void visitBlock(mlir::Block &block);
+  void visitLoop(mlir::Operation *op);
   void record(mlir::Value value, llvm::ArrayRef<Dim> inferred);
   // The shape of the first result; false if no rule applies.
   bool inferShape(mlir::Operation *op, Dims &dims);

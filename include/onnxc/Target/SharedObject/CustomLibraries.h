@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "onnxc/Schema/CustomOperators.h"
 #include "onnxc/Target/LLVM/ObjectCode.h"
+#include "llvm/TargetParser/Triple.h"
 
 namespace onnxc {
 
@@ -30,7 +31,8 @@ public:
   ~CustomLibraries();
 
   /// Loads a library into this process and reads what it declares; an archive is linked to a temporary
-  /// shared object for that. Diagnostics at `loc` name the file.
+  /// shared object for that. An archive for another architecture is not loaded: it is the code that the library given
+  /// before it has there. Diagnostics at `loc` name the file.
   mlir::LogicalResult load(mlir::Location loc, llvm::StringRef path);
 
   std::shared_ptr<const CustomOperators> operators() const { return declared; }
@@ -45,8 +47,11 @@ private:
     std::string path;
     void *handle;
     bool isArchive;
+    llvm::SmallVector<std::pair<llvm::Triple::ArchType, std::string>, 1> elsewhere; ///< archives for other architectures
   };
   llvm::SmallVector<Library> libraries;
+
+  mlir::LogicalResult addElsewhere(mlir::Location loc, llvm::StringRef path, llvm::Triple::ArchType arch);
   std::shared_ptr<CustomOperators> declared;
 };
 

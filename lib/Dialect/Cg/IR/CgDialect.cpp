@@ -44,10 +44,12 @@ LogicalResult WinogradConvOp::verify() {
     return emitOpError("has tiles of ") << getTile() << ", expected 2 or 4";
   if (getLow().size() != 2 || llvm::any_of(getLow(), [](int64_t low) { return low < 0; }))
     return emitOpError("needs two paddings in low, at least 0");
-  if (getPanel() < 2 || getPanel() % 2 != 0 || getLanes() < 1 || getPanel() / 2 % getLanes() != 0 || getRows() < 1 || getBlock() < 1 || getSplits() < 1)
+  if (getPanel() < 2 || getPanel() % 2 != 0 || getLanes() < 1 || getPanel() / 2 % getLanes() != 0 || getRows() < 1 || getBlock() < 1 || getSplits() < 1 ||
+      static_cast<int64_t>(getDepth()) < 0)
     return emitOpError("has a schedule that cannot be");
   int64_t columns = llvm::alignTo(getNumFilters(), getPanel() / 2);
-  int64_t expected = getAlpha() * getAlpha() * getNumChannels() * columns;
+  int64_t matrices = getDepth() == 0 ? getAlpha() * getAlpha() : 9;
+  int64_t expected = matrices * getNumChannels() * columns;
   if (cast<ShapedType>(getWeights().getType()).getShape()[0] != expected)
     return emitOpError("needs ") << expected << " weights";
   Block &body = getEpilogue().front();

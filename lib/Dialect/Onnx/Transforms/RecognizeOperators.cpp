@@ -83,7 +83,8 @@ struct GeluPattern : OpRewritePattern<MulOp> {
     SmallVector<Value> factors;
     double scale = 1.0;
     collectFactors(op->getResult(0), true, factors, scale);
-    if (factors.size() != 2 || !isClose(scale, 0.5))
+    // In double, constants that are only close would show.
+    if (factors.size() != 2 || !isClose(scale, 0.5) || getElementTypeOrSelf(op->getResult(0)).isF64())
       return failure();
     for (int i = 0; i < 2; ++i) {
       auto sum = withScalar<AddOp>(factors[i]);
@@ -171,6 +172,9 @@ struct LayerNormPattern : OpRewritePattern<DivOp> {
       return failure();
     // The scale is needed; the bias is taken if it is there.
     auto type = cast<RankedTensorType>(x.getType());
+    // The attribute is a float: in double, rounding it would show.
+    if (type.getElementType().isF64() && static_cast<float>(sum->second) != sum->second)
+      return failure();
     if (!op->getResult(0).hasOneUse())
       return failure();
     Operation *root = *op->getResult(0).getUsers().begin();

@@ -27,8 +27,10 @@ def Cg_WinogradConvOp : Cg_Op<"winograd_conv", [
     of the result at (0, 0) begins at input (-low[0], -low[1]); what lies outside of the input is zero.
 
     The result is computed in tiles of `tile` x `tile` values (2 or 4), each from a patch of alpha x alpha with
-    alpha = tile + 2. `weights` holds the transformed filters, in panels of `panel` of them (the last one is as
-    wide as its filters need, rounded up to half a panel): [panels][alpha * alpha][C][panel].
+    alpha = tile + 2. `weights` holds filters in panels of `panel` of them (the last one is as wide as its filters
+    need, rounded up to half a panel). Where `depth` is 0 they are transformed: [panels][alpha * alpha][C][panel].
+    Otherwise they are the filters themselves, [panels][C][3 * 3][panel], and `depth` channels of a panel are
+    transformed at a time, just before the products that use them.
 
     The region gives each element of the result from the convolution's value and the elements of
     `extras`, whose maps are functions of (n, oh, ow, f).
@@ -38,7 +40,8 @@ def Cg_WinogradConvOp : Cg_Op<"winograd_conv", [
   }];
   let arguments = (ins AnyShaped:$input, AnyShaped:$weights, Variadic<AnyType>:$extras, AnyShaped:$init,
                        AffineMapArrayAttr:$extra_maps, I64Attr:$tile, DenseI64ArrayAttr:$low,
-                       I64Attr:$panel, I64Attr:$lanes, I64Attr:$rows, I64Attr:$block, I64Attr:$splits);
+                       I64Attr:$panel, I64Attr:$lanes, I64Attr:$rows, I64Attr:$block, I64Attr:$splits,
+                       DefaultValuedAttr<I64Attr, "0">:$depth);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{

@@ -11,7 +11,7 @@ FailureOr<Value> activate(Expansion &e, Value x, StringRef name, ArrayRef<double
   auto parameter = [&](unsigned i, double fallback) {
     return i < parameters.size() ? parameters[i] : fallback;
   };
-  if (name.empty())
+  if (name.empty() || (name == "Relu" && e.elem(x).isUnsignedInteger()))
     return x;
   if (name == "Relu" || name == "Tanh" || name == "Sigmoid" || name == "Softplus" ||
       name == "Softsign" || name == "HardSwish")
@@ -94,7 +94,13 @@ Results expandGridSample(Expansion &e) {
   StringRef name = mode == "bilinear" ? "linear" : mode == "bicubic" ? "cubic" : mode;
   Attrs attrs = e.keep({"align_corners", "padding_mode"});
   attrs.push_back(e.textAttr("mode", name));
-  return Values{e.op("GridSample", {e.in(0), e.in(1)}, attrs)};
+  // The schema gives the grid the type of X, which can be any.
+  Value grid = e.in(1);
+  if (!e.elem(grid).isIntOrFloat() || e.elem(grid).isInteger(1))
+    return e.refuse("has a grid of positions that are no numbers");
+  if (e.elem(grid).isInteger())
+    grid = e.cast(grid, e.b.getF64Type());
+  return Values{e.op("GridSample", {e.in(0), grid}, attrs)};
 }
 
 /// X [N, C, H, W], boxes [R, 4] of y1, x1, y2, x2 in units of the image, the image of each box, and the

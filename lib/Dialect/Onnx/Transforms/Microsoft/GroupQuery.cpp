@@ -70,10 +70,14 @@ public:
     if (e.integer("do_rotary", 0) != 0)
       rotate();
     q = split(q, heads), k = split(k, keyHeads), v = split(v, keyHeads);
-    k = append(PastKey, k), v = append(PastValue, v);
-
     HeadsAttention a;
-    a.q = q, a.k = k, a.v = v;
+    a.q = q;
+    if (cacheBits == 0) {
+      a.k = k = append(PastKey, k), a.v = v = append(PastValue, v);
+    } else {
+      k = append(PastKey, encode(k, KeyScale)), v = append(PastValue, encode(v, ValueScale));
+      a.k = decode(k, KeyScale), a.v = decode(v, ValueScale);
+    }
     a.heads = heads, a.keyHeads = keyHeads;
     a.scale = e.real("scale", 0), a.softcap = e.real("softcap", 0);
     a.bias = mask();
@@ -86,6 +90,7 @@ private:
   Expansion &e;
   Type i64;
   int64_t heads = 0, keyHeads = 0;
+  int64_t cacheBits = 0; // of an integer in the cache; 0: it has the queries' type
   Value q, k, v;
   Value batch, queries, total; // vectors of one int64
   Value lengths, starts;       // [batch]
@@ -97,9 +102,6 @@ private:
     if (e.has(QueryNorm) || e.has(KeyNorm))
       return e.refuse("with q_norm_weight or k_norm_weight is not supported: ONNX Runtime's CPU provider "
                       "does not take them either; let the norms be nodes of their own");
-    if (e.has(KeyScale) || e.has(ValueScale) || e.text("k_quant_type", "NONE") != "NONE" ||
-        e.text("v_quant_type", "NONE") != "NONE")
-      return e.refuse("with a quantized cache is not supported");
     if (e.integer("sliding_window_cache", 0) != 0)
       return e.refuse("with sliding_window_cache is not supported: give the cache the whole length");
     if (e.wants(3))
@@ -114,7 +116,60 @@ private:
     for (unsigned input : {PastKey, PastValue})
       if (failed(e.needRank(input, {4})))
         return failure();
+    return checkCache();
+  }
+
+  /// Integers of 8 bits, or of 4 with an offset of 8, two in a byte.
+  LogicalResult checkCache() {
+    for (auto [name, scale] : {std::pair("k_quant_type", KeyScale), std::pair("v_quant_type", ValueScale)}) {
+      StringRef kind = e.text(name, "NONE");
+      if (kind == "NONE")
+        continue;
+      if (kind != "PER_TENSOR" && kind != "PER_CHANNEL")
+        return e.refuse(Twine("has ") + name + " that is none of NONE, PER_TENSOR and PER_CHANNEL");
+      if (!e.has(PastKey) || !e.has(scale))
+        return e.refuse("with a quantized cache needs past_key, past_value, k_scale and v_scale");
+      cacheBits = e.integer("kv_cache_bit_width", 0);
+    }
+    if ((e.text("k_quant_type", "NONE") == "NONE") != (e.text("v_quant_type", "NONE") == "NONE"))
+      return e.refuse("with a quantized cache of keys or of values, but not of both, is not supported");
+    if (cacheBits == 0 && e.has(PastKey) && e.elem(e.in(PastKey)) != e.elem(e.in(Query)))
+      return e.refuse("has a cache of another type than the query; a quantized one needs k_quant_type and v_quant_type");
+    if (cacheBits == 0)
+      return success();
+    for (unsigned cache : {PastKey, PastValue}) {
+      Type elem = e.elem(e.in(cache));
+      if (!(cacheBits == 8 && elem.isSignlessInteger(8)) && !(cacheBits == 4 && elem.isUnsignedInteger(8)))
+        return e.refuse("needs a quantized cache of int8 with kv_cache_bit_width 8, or of uint8 with 4");
+    }
     return success();
+  }
+
+  Value scaleOf(unsigned scale) {
+    StringRef kind = e.text(scale == KeyScale ? "k_quant_type" : "v_quant_type", "NONE");
+    Value s = e.cast(e.in(scale), e.b.getF32Type());
+    return kind == "PER_TENSOR" ? e.reshape(s, {1}) : e.reshape(s, {1, keyHeads, 1, -1});
+  }
+
+  /// New keys or values as the cache has them.
+  Value encode(Value x, unsigned scale) {
+    Type f32 = e.b.getF32Type(), u8 = e.b.getIntegerType(8, false);
+    double limit = 1 << (cacheBits - 1);
+    Value codes = e.op("Round", {e.div(e.cast(x, f32), scaleOf(scale))});
+    codes = e.op("Clip", {codes, e.scalar(f32, -limit), e.scalar(f32, limit - 1)});
+    if (cacheBits == 8)
+      return e.cast(codes, e.b.getIntegerType(8));
+    codes = e.cast(e.add(codes, e.scalar(f32, limit)), u8);
+    Values parts = e.split(e.reshape(codes, {0, 0, 0, -1, 2}), {1, 1}, 4);
+    return e.squeeze(e.add(parts[0], e.mul(parts[1], e.scalar(u8, 16))), {4});
+  }
+
+  Value decode(Value cache, unsigned scale) {
+    Type f32 = e.b.getF32Type();
+    Value codes = e.cast(cacheBits == 8 ? cache : unpackCodes(e, cache, cacheBits), f32);
+    if (cacheBits == 4)
+      codes = e.sub(codes, e.scalar(f32, 8));
+    return e.cast(e.mul(codes, scaleOf(scale)), e.elem(e.in(Query)));
   }
 
   /// Apart, or packed in the query.

@@ -96,6 +96,10 @@ Results expandDequantizeLinear(Expansion &e) {
                      axisOf(e))};
 }
 
+Value bitCast(Expansion &e, Value x, Type to) {
+  return e.op("BitCast", {x}, {e.integerAttr("to", toOnnxElementType(to))});
+}
+
 /// data, indices, scales, zero_points: what is gathered is dequantized, not the whole table.
 Results expandGatherBlockQuantized(Expansion &e) {
   Value data = e.in(0), indices = e.in(1), scales = e.in(2), zeros = e.in(3);
@@ -111,11 +115,21 @@ Results expandGatherBlockQuantized(Expansion &e) {
   auto gather = [&](Value table) {
     return e.op("Gather", {table, indices}, {e.integerAttr("axis", axis)});
   };
-  // Gather takes no types below a byte.
+  // Gather takes no types below a byte, and no small floats: of these it moves the bits.
   Type elem = e.elem(data), byte = elem;
+  bool isFloat = isa<Float8E4M3FNType, Float8E4M3FNUZType, Float8E5M2Type, Float8E5M2FNUZType, Float4E2M1FNType>(elem);
+  Type u8 = e.b.getIntegerType(8, false);
   if (elem.isInteger(4))
-    byte = elem.isUnsignedInteger() ? e.b.getIntegerType(8, false) : e.b.getIntegerType(8);
-  data = gather(e.cast(data, byte)), scales = gather(scales);
+    byte = elem.isUnsignedInteger() ? u8 : e.b.getIntegerType(8);
+  if (isFloat && zeros)
+    return e.refuse("with zero points of floating-point data is not supported, as in ONNX Runtime");
+  if (isFloat) {
+    Type same = e.b.getIntegerType(elem.getIntOrFloatBitWidth(), false);
+    data = bitCast(e, e.cast(gather(e.cast(bitCast(e, data, same), u8)), same), elem);
+  } else {
+    data = gather(e.cast(data, byte));
+  }
+  scales = gather(scales);
   zeros = zeros ? gather(e.cast(zeros, byte)) : Value();
   int64_t place = along > axis ? along + indexRank - 1 : along;
   if (elem.isUnsignedInteger(8)) {
@@ -126,7 +140,7 @@ Results expandGatherBlockQuantized(Expansion &e) {
       zeros = e.slice(unpackCodes(e, zeros, bits), e.vector({0}), e.size(scales, place), place);
     else
       zeros = e.op("Expand", {e.scalar(elem, 1 << (bits - 1)), e.op("Shape", {scales})});
-  } else if (!elem.isInteger(4)) {
+  } else if (!elem.isInteger(4) && !isFloat) {
     return e.refuse("with data of this type is not supported");
   }
   return Values{e.op("DequantizeLinear", {data, scales, zeros},

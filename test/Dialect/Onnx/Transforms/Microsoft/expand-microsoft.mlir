@@ -26,6 +26,28 @@ func.func @types(%a: tensor<4x6xf32>, %b: tensor<6x5xf32>) -> tensor<*xf32> {
 
 // -----
 
+// No integer without sign is below 0; positions are computed with in floats.
+// CHECK-LABEL: @integers
+// CHECK: %[[P:.*]] = onnx.Gemm(%arg0, %arg1
+// CHECK: %[[G:.*]] = onnx.Cast(%arg3)
+// CHECK: %[[Y:.*]] = onnx.GridSample(%arg2, %[[G]])
+// CHECK: return %[[P]], %[[Y]]
+func.func @integers(%a: tensor<4x6xui32>, %b: tensor<6x5xui32>, %x: tensor<1x1x4x4xi32>, %g: tensor<1x2x2x2xi32>) -> (tensor<4x5xui32>, tensor<1x1x2x2xi32>) {
+  %0 = onnx.Custom "com.microsoft" : "FusedGemm"(%a, %b) {activation = "Relu"} : (tensor<4x6xui32>, tensor<6x5xui32>) -> tensor<4x5xui32>
+  %1 = onnx.Custom "com.microsoft" : "GridSample"(%x, %g) {} : (tensor<1x1x4x4xi32>, tensor<1x2x2x2xi32>) -> tensor<1x1x2x2xi32>
+  return %0, %1 : tensor<4x5xui32>, tensor<1x1x2x2xi32>
+}
+
+// -----
+
+func.func @noPositions(%x: tensor<1x1x4x4x!onnx.string>, %g: tensor<1x2x2x2x!onnx.string>) -> tensor<1x1x2x2x!onnx.string> {
+  // expected-error @+1 {{com.microsoft operator GridSample has a grid of positions that are no numbers}}
+  %0 = onnx.Custom "com.microsoft" : "GridSample"(%x, %g) {} : (tensor<1x1x4x4x!onnx.string>, tensor<1x2x2x2x!onnx.string>) -> tensor<1x1x2x2x!onnx.string>
+  return %0 : tensor<1x1x2x2x!onnx.string>
+}
+
+// -----
+
 // A cache of unknown length is padded to what is needed and gets the new keys.
 // CHECK-LABEL: @groupQuery
 // CHECK-DAG: onnx.TensorScatter
