@@ -37,13 +37,14 @@ struct Chosen {
   }
 };
 
-// Whether one of the chosen boxes covers too much of this one. Many at a time, without a branch.
+// Boxes that are compared at a time. There is room for whole blocks of them, with areas of zero behind the last.
+constexpr int64_t kAtATime = 32;
+
+// Whether one of the chosen boxes covers too much of this one.
 __attribute__((always_inline)) inline bool isCoveredBody(const Chosen &chosen, const Box &box, float threshold) {
-  constexpr int64_t kAtATime = 64;
   for (int64_t from = 0; from < chosen.count; from += kAtATime) {
-    int64_t to = std::min(chosen.count, from + kAtATime);
     int32_t any = 0;
-    for (int64_t i = from; i < to; ++i) {
+    for (int64_t i = from; i < from + kAtATime; ++i) {
       float y2 = box.y2 < chosen.y2[i] ? box.y2 : chosen.y2[i], y1 = box.y1 > chosen.y1[i] ? box.y1 : chosen.y1[i];
       float x2 = box.x2 < chosen.x2[i] ? box.x2 : chosen.x2[i], x1 = box.x1 > chosen.x1[i] ? box.x1 : chosen.x1[i];
       float height = y2 - y1, width = x2 - x1, intersection = height * width;
@@ -69,6 +70,34 @@ uint64_t rankOf(float score, int64_t place) {
   return static_cast<uint64_t>(bits) << 32 | static_cast<uint32_t>(place);
 }
 
+// Sorts ranks with rising places by their scores; uses `other`, of the same size. Returns the one that is sorted.
+uint64_t *sortRanks(uint64_t *ranks, int64_t count, uint64_t *other) {
+  constexpr int kDigits = 4;
+  if (count < 128) {
+    std::sort(ranks, ranks + count);
+    return ranks;
+  }
+  uint32_t starts[kDigits][256] = {};
+  auto digitOf = [](uint64_t rank, int digit) { return rank >> (32 + 8 * digit) & 255; };
+  for (int64_t i = 0; i < count; ++i)
+    for (int digit = 0; digit < kDigits; ++digit)
+      ++starts[digit][digitOf(ranks[i], digit)];
+  for (int digit = 0; digit < kDigits; ++digit) {
+    uint32_t *start = starts[digit], before = 0;
+    if (start[digitOf(ranks[0], digit)] == count)
+      continue; // all have the same
+    for (int value = 0; value < 256; ++value) {
+      uint32_t here = start[value];
+      start[value] = before;
+      before += here;
+    }
+    for (int64_t i = 0; i < count; ++i)
+      other[start[digitOf(ranks[i], digit)]++] = ranks[i];
+    std::swap(ranks, other);
+  }
+  return ranks;
+}
+
 } // namespace
 
 ONNXC_KERNEL(NonMaxSuppression) {
@@ -90,17 +119,20 @@ ONNXC_KERNEL(NonMaxSuppression) {
   auto *chosen = scratch<int64_t>(ctx, groups * limit);
   const float *boxData = dataOf<float>(boxes), *scoreData = dataOf<float>(scores);
   parallelFor(ctx, limit > 0 ? groups : 0, static_cast<double>(n) * 10, [=](int64_t begin, int64_t end) {
-    auto *candidates = scratch<uint64_t>(ctx, n);
-    auto *kept = scratch<float>(ctx, limit * 5);
+    auto *space = scratch<uint64_t>(ctx, 2 * (n + 1));
+    int64_t room = (limit + kAtATime - 1) / kAtATime * kAtATime;
+    auto *kept = scratch<float>(ctx, room * 5);
     for (int64_t group = begin; group < end; ++group) {
       const float *score = scoreData + group * n;
       const float *box = boxData + group / classes * n * 4;
       int64_t numCandidates = 0;
-      for (int64_t i = 0; i < n; ++i)
-        if (!hasScoreThreshold || score[i] > scoreThreshold)
-          candidates[numCandidates++] = rankOf(score[i], i);
-      std::sort(candidates, candidates + numCandidates);
-      Chosen boxesOfGroup = {kept, kept + limit, kept + 2 * limit, kept + 3 * limit, kept + 4 * limit, 0};
+      for (int64_t i = 0; i < n; ++i) { // without a branch
+        space[numCandidates] = rankOf(score[i], i);
+        numCandidates += !hasScoreThreshold || score[i] > scoreThreshold;
+      }
+      const uint64_t *candidates = sortRanks(space, numCandidates, space + n + 1);
+      memset(kept, 0, static_cast<size_t>(room * 5) * sizeof(float));
+      Chosen boxesOfGroup = {kept, kept + room, kept + 2 * room, kept + 3 * room, kept + 4 * room, 0};
       for (int64_t c = 0; c < numCandidates && boxesOfGroup.count < limit; ++c) {
         auto place = static_cast<int64_t>(candidates[c] & UINT32_MAX);
         Box current = loadBox(box + place * 4, center);
@@ -112,7 +144,7 @@ ONNXC_KERNEL(NonMaxSuppression) {
       counts[group] = boxesOfGroup.count;
     }
     onnxc_free(ctx, kept);
-    onnxc_free(ctx, candidates);
+    onnxc_free(ctx, space);
   });
 
   int64_t total = 0;

@@ -81,6 +81,26 @@ namespace {
 
 bool isSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+// The first c from `from` on, `end` where there is none: eight characters at a time, quicker than a call where it is near.
+int64_t findChar(const char *text, int64_t from, int64_t end, char c) {
+  constexpr uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  constexpr int64_t kNear = 64;
+  for (int64_t far = from + kNear; from + 8 <= end; from += 8) {
+    if (from >= far) {
+      const void *found = memchr(text + from, c, static_cast<size_t>(end - from));
+      return found ? static_cast<const char *>(found) - text : end;
+    }
+    uint64_t word = 0;
+    memcpy(&word, text + from, 8);
+    word ^= kOnes * static_cast<unsigned char>(c);
+    if (uint64_t zeros = (word - kOnes) & ~word & kHigh)
+      return from + __builtin_ctzll(zeros) / 8;
+  }
+  while (from < end && text[from] != c)
+    ++from;
+  return from;
+}
+
 // Calls piece(begin, end) for each piece of text, as Python's str.split. An empty
 // delimiter splits at runs of white space.
 template <typename F> void splitString(const onnxc_str &text, const onnxc_str &delimiter, int64_t maxSplit, F piece) {
@@ -104,11 +124,9 @@ template <typename F> void splitString(const onnxc_str &text, const onnxc_str &d
   }
   for (int64_t from = at; splits != maxSplit && from + delimiter.size <= text.size;) {
     // The next place where the delimiter may begin.
-    const void *found = memchr(text.data + from, delimiter.data[0],
-                               static_cast<size_t>(text.size - delimiter.size - from + 1));
-    if (!found)
+    int64_t last = text.size - delimiter.size + 1, end = findChar(text.data, from, last, delimiter.data[0]);
+    if (end == last)
       break;
-    int64_t end = static_cast<const char *>(found) - text.data;
     if (delimiter.size > 1 &&
         memcmp(text.data + end, delimiter.data, static_cast<size_t>(delimiter.size)) != 0) {
       from = end + 1;

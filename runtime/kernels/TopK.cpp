@@ -150,28 +150,38 @@ template <typename T, typename Key> void orderRow(const T *from, int64_t n, Key 
 }
 
 // So few are chosen of kBlock neighbouring rows at a time, a lane each.
-constexpr int64_t kVeryFew = 8;
+constexpr int64_t kVeryFew = 4;
 
 // keys [n, kBlock]; chosen [kBlock, k].
-__attribute__((always_inline)) inline void chooseLanesBody(const int32_t *keys, int64_t n, int64_t k, int64_t *chosen) {
-  KeyVector best[kVeryFew], places[kVeryFew];
-  for (int64_t level = 0; level < k; ++level)
-    best[level] = places[level] = KeyVector{};
+template <int k>
+__attribute__((always_inline)) inline void chooseLanesOf(const int32_t *keys, int64_t n, int64_t *chosen) {
+  KeyVector best[k] = {}, places[k] = {};
   for (int64_t i = 0; i < n; ++i) {
     auto key = *reinterpret_cast<const KeyVector *>(keys + i * kBlock), place = KeyVector{} + static_cast<int32_t>(i);
     KeyVector moves = {};
-    for (int64_t level = 0; level < k; ++level) {
+#pragma clang loop unroll(full)
+    for (int level = 0; level < k; ++level) {
       KeyVector previous = best[level], previousPlace = places[level];
-      moves |= i <= level ? KeyVector{} - 1 : key > previous; // an entry that moves on comes before those after it
+      moves |= key > previous; // an entry that moves on comes before those after it
+      if (i <= level)
+        moves = KeyVector{} - 1;
       best[level] = moves ? key : previous;
       places[level] = moves ? place : previousPlace;
       key = moves ? previous : key;
       place = moves ? previousPlace : place;
     }
   }
-  for (int64_t level = 0; level < k; ++level)
+  for (int level = 0; level < k; ++level)
     for (int64_t row = 0; row < kBlock; ++row)
       chosen[row * k + level] = Narrow::entry(best[level][row], places[level][row]);
+}
+__attribute__((always_inline)) inline void chooseLanesBody(const int32_t *keys, int64_t n, int64_t k, int64_t *chosen) {
+  switch (k) {
+  case 1: return chooseLanesOf<1>(keys, n, chosen);
+  case 2: return chooseLanesOf<2>(keys, n, chosen);
+  case 3: return chooseLanesOf<3>(keys, n, chosen);
+  default: return chooseLanesOf<kVeryFew>(keys, n, chosen);
+  }
 }
 ONNXC_VERSIONS(void, chooseLanes, (const int32_t *keys, int64_t n, int64_t k, int64_t *chosen), (keys, n, k, chosen))
 
