@@ -7,7 +7,7 @@
 
 namespace onnxc::microsoft {
 
-#define MICROSOFT_OPERATOR(name, how, inference) void inference(::onnx::InferenceContext &ctx);
+#define MICROSOFT_OPERATOR(name, how, inference, inputs) void inference(::onnx::InferenceContext &ctx);
 #include "onnxc/Schema/MicrosoftOperators.def"
 
 using Dim = ::onnx::TensorShapeProto::Dimension;

@@ -31,7 +31,7 @@ void registerMicrosoftSchemas() {
     auto &domains = ::onnx::OpSchemaRegistry::DomainToVersionRange::Instance();
     if (!domains.Map().count(microsoftDomain))
       domains.AddDomainToVersion(microsoftDomain, 1, 1);
-#define MICROSOFT_OPERATOR(name, how, inference) add(#name, microsoft::inference);
+#define MICROSOFT_OPERATOR(name, how, inference, inputs) add(#name, microsoft::inference);
 #include "onnxc/Schema/MicrosoftOperators.def"
   });
 }
@@ -44,12 +44,14 @@ std::string adviceForMicrosoft(const std::string &name) {
   return "";
 }
 
-bool knowsMicrosoft(const std::string &name) {
-#define MICROSOFT_OPERATOR(known, how, inference)                                                  \
+const char *inputsOfMicrosoft(const std::string &name) {
+#define MICROSOFT_OPERATOR(known, how, inference, inputs)                                          \
   if (name == #known)                                                                              \
-    return true;
+    return inputs;
 #include "onnxc/Schema/MicrosoftOperators.def"
-  return false;
+  return nullptr;
 }
+
+bool knowsMicrosoft(const std::string &name) { return inputsOfMicrosoft(name) != nullptr; }
 
 } // namespace onnxc

@@ -11,7 +11,8 @@ namespace {
 struct Vectorizer {
   HashTable<onnxc_str> strings; // items by number
   HashTable<uint64_t> ints;
-  HashTable<uint64_t> edges; // (node, item) to node; node 0 is the root
+  int64_t *roots;            // the node of an n-gram's first item, by number, or -1
+  HashTable<uint64_t> edges; // (node, item) to node
   int64_t *grams;            // the n-gram that ends at a node, or -1; of equal ones the first
   int64_t numItems, numNodes, numGrams, width;
 };
@@ -31,7 +32,8 @@ const Vectorizer *load(onnxc_ctx *ctx, const onnxc_attrs *attrs, bool isString) 
   v.edges = HashTable<uint64_t>(ctx, poolSize);
   v.grams = scratch<int64_t>(ctx, poolSize + 1);
   std::fill_n(v.grams, poolSize + 1, int64_t(-1));
-  v.numNodes = 1;
+  v.roots = scratch<int64_t>(ctx, poolSize + 1);
+  std::fill_n(v.roots, poolSize + 1, int64_t(-1));
   for (int64_t n = 1; n <= starts.size; ++n) {
     int64_t end = n < starts.size ? starts[n] : poolSize;
     if (starts[n - 1] < 0 || end > poolSize || (end - starts[n - 1]) % n != 0)
@@ -44,7 +46,10 @@ const Vectorizer *load(onnxc_ctx *ctx, const onnxc_attrs *attrs, bool isString) 
         int64_t item = isString ? v.strings.findOrAdd(strings[i], v.numItems)
                                 : v.ints.findOrAdd(static_cast<uint64_t>(ints[i]), v.numItems);
         v.numItems += item == v.numItems;
-        node = v.edges.findOrAdd(static_cast<uint64_t>(node * poolSize + item), v.numNodes);
+        if (i > begin)
+          node = v.edges.findOrAdd(static_cast<uint64_t>(node * poolSize + item), v.numNodes);
+        else if ((node = v.roots[item]) < 0)
+          node = v.roots[item] = v.numNodes;
         v.numNodes += node == v.numNodes;
       }
       if (v.grams[node] < 0)
@@ -65,6 +70,7 @@ const Vectorizer *load(onnxc_ctx *ctx, const onnxc_attrs *attrs, bool isString) 
     v.ints.keep(ctx);
   v.edges.keep(ctx);
   onnxc_keep(ctx, nullptr, v.grams);
+  onnxc_keep(ctx, nullptr, v.roots);
   onnxc_keep(ctx, attrs, kept);
   return kept;
 }
@@ -93,7 +99,7 @@ ONNXC_KERNEL(TfIdfVectorizer) {
   dims.push(width);
   auto *result = static_cast<float *>(prepareOut(ctx, out[0], dims));
   int64_t rows = x.rank == 2 ? x.dims[0] : 1, columns = x.rank == 0 ? 1 : x.dims[x.rank - 1];
-  double cost = static_cast<double>(columns * (maxLength - minLength + 1) * (maxSkip + 1)) * 6 + static_cast<double>(width) / 16;
+  double cost = static_cast<double>(columns * (maxLength - minLength + 1) * (maxSkip + 1)) * 4 + static_cast<double>(width) / 16;
   parallelFor(ctx, rows, cost, [=, &vectorizer, &x](int64_t first, int64_t last) {
     auto *items = scratch<int64_t>(ctx, columns);
     for (int64_t row = first; row < last; ++row) {
@@ -110,7 +116,8 @@ ONNXC_KERNEL(TfIdfVectorizer) {
           for (int64_t n = 1, at = begin; n <= maxLength && at < columns; ++n, at += step) {
             if (items[at] < 0)
               break;
-            node = vectorizer.edges.find(static_cast<uint64_t>(node * poolSize + items[at]));
+            node = n == 1 ? vectorizer.roots[items[at]]
+                          : vectorizer.edges.find(static_cast<uint64_t>(node * poolSize + items[at]));
             if (node < 0)
               break;
             int64_t gram = vectorizer.grams[node];

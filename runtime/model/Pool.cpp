@@ -12,8 +12,9 @@ namespace {
 
 // From this size on a block is a large one.
 constexpr int64_t kLarge = 32 * 1024;
-// The least that is mapped for large blocks. What is not touched costs nothing.
-constexpr int64_t kRegion = int64_t(16) << 20;
+// The least that is mapped for large blocks. What is not touched costs nothing, and blocks in one region share
+// its huge pages.
+constexpr int64_t kRegion = int64_t(32) << 20;
 // Memory that this many runs did not use goes back to the system: threads that meet in another way, or
 // inputs of two sizes in turn, must not make it come and go.
 constexpr uint64_t kIdleRuns = 16;
@@ -131,12 +132,18 @@ void giveBack(Pool &pool, Block *block) {
     pushFree(pool, block);
 }
 
-// The smallest free block that is large enough; of equal ones that at the lowest address.
+// The smallest free block that is large enough; of equal ones that at the lowest address. The end of a region comes
+// last: it may never have been touched, and what is cut from it would be memory that the process does not have yet.
 Block *findFree(Pool &pool, int64_t bytes) {
   Block *best = nullptr;
+  auto isBetter = [&](Block *block) {
+    bool isEnd = !after(block), bestIsEnd = !after(best);
+    if (isEnd != bestIsEnd)
+      return bestIsEnd;
+    return block->bytes < best->bytes || (block->bytes == best->bytes && block < best);
+  };
   for (Block *block = pool.freeLarge; block; block = block->nextFree)
-    if (block->bytes >= bytes &&
-        (!best || block->bytes < best->bytes || (block->bytes == best->bytes && block < best)))
+    if (block->bytes >= bytes && (!best || isBetter(block)))
       best = block;
   return best;
 }

@@ -10,6 +10,11 @@ UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 INTS = SIGNED + UNSIGNED
 NUMBERS = FLOATS + INTS
 ALL = NUMBERS + ("bool",)
+# Types for storage: only what moves and converts values takes them. With the first opset that has them.
+SMALL = {
+    "int4": 21, "uint4": 21, "float8_e4m3fn": 19, "float8_e4m3fnuz": 19, "float8_e5m2": 19, "float8_e5m2fnuz": 19,
+    "float4_e2m1fn": 23, "int2": 25, "uint2": 25,
+}  # fmt: skip
 LARGEST = 20000  # elements of a value
 
 
@@ -34,6 +39,7 @@ class Builder:
         self.feeds = {}
         self.uses = {}
         self.fixed = set()  # inputs whose sizes decide ranks
+        self.optionals = {}  # the types of values that may be absent
         self.symbolic = self.rng.random() < 0.5
         self.main = self.pickType()
 
@@ -121,6 +127,11 @@ class Builder:
         self.uses.setdefault(name, 0)
         return name
 
+    def optionalInput(self, array, type):
+        name = self.input(array)
+        self.optionals[name] = type
+        return name
+
     def initializer(self, array):
         name = self.fresh()
         self.scope.initializers.append(numpy_helper.from_array(array, name))
@@ -173,7 +184,7 @@ class Builder:
 
     def fits(self, name, types, rank, where):
         array = self.array(name)
-        if isinstance(array, list) or array is None or typeName(array) not in types:
+        if isinstance(array, list) or array is None or name in self.optionals or typeName(array) not in types:
             return False
         if rank is not None:
             low, high = (rank, rank) if isinstance(rank, int) else rank
@@ -229,6 +240,18 @@ class Builder:
                 self.note(name)
         return names[0] if not isinstance(outputs, list) and outputs == 1 else names
 
+    def given(self, op, inputs, values, kind, **attrs):
+        """Adds a node whose output may be absent, with values that are known: the reference evaluator has optionals as lists."""
+        name = self.fresh()
+        self.scope.nodes.append(helper.make_node(op, inputs, [name], name=f"n{self.counter}", **attrs))
+        self.shadow.values[name] = list(values)
+        self.optionals[name] = kind
+        for read in inputs:
+            if read:
+                self.uses[read] = self.uses.get(read, 0) + 1
+        self.note(name)
+        return name
+
     def attempt(self, make):
         """Runs a template; what it has added is taken back if it fails."""
         scope, root = self.scope, self.scope
@@ -281,6 +304,8 @@ class Builder:
 
     def info(self, name, exact=True, symbols=None):
         array = self.array(name)
+        if name in self.optionals:
+            return helper.make_value_info(name, self.optionals[name])
         if isinstance(array, list):
             return helper.make_tensor_sequence_value_info(name, elementType(flat(array)[0]), None)
         if not exact:
@@ -291,6 +316,9 @@ class Builder:
     def model(self):
         inputs = []
         for name in self.scope.inputs:
+            if name in self.optionals:
+                inputs.append(self.info(name))
+                continue
             shape = list(self.dims(name))
             if self.symbolic and name not in self.fixed and self.chance(0.7):
                 shape = [f"d{d}_{self.integer(0, 1)}" if self.chance(0.6) else d for d in shape]
@@ -308,7 +336,7 @@ class Builder:
 
     def declarable(self, name):
         array = self.array(name)
-        return array is not None and (not isinstance(array, list) or (len(array) > 0 and not isinstance(array[0], list)))
+        return name in self.optionals or array is not None and (not isinstance(array, list) or (len(array) > 0 and not isinstance(array[0], list)))
 
 
-__all__ = ["ALL", "FLOATS", "INTS", "NUMBERS", "SIGNED", "UNSIGNED", "Builder", "Reject", "dtypeOf", "isFloat"]
+__all__ = ["ALL", "FLOATS", "INTS", "NUMBERS", "SIGNED", "SMALL", "UNSIGNED", "Builder", "Reject", "dtypeOf", "isFloat"]

@@ -10,6 +10,8 @@ WORDS = ["a", "bc", "", "onnx", "Zürich", "d e"]
 def likeness(b, name):
     """The value, or something computed from it, of the same type and shape."""
     dims, kind = b.dims(name), b.type(name)
+    if b.scope.outer and not b.scope.outer.outer and b.chance(0.15):
+        name = nested(b, name)
     for _ in range(b.integer(0, 2)):
         if kind in FLOATS:
             name = b.node(b.choose(["Tanh", "Neg", "Sigmoid", "Identity", "Softsign"]), [name])
@@ -20,6 +22,15 @@ def likeness(b, name):
         other = b.choose(fits[-6:]) if fits else name
         name = b.node(b.choose(["Add", "Sub", "Max"] if kind in NUMBERS else ["Xor"]), [name, other])
     return name
+
+
+def nested(b, name):
+    """A loop or a condition inside of another one."""
+    if b.chance(0.5):
+        branches = [b.subgraph([], lambda _: [likeness(b, name)])[0] for _ in range(2)]
+        return b.node("If", [condition(b)], then_branch=branches[0], else_branch=branches[1])
+    body, _ = b.subgraph([np.array(0), np.array(True), b.array(name)], lambda names: [names[1], likeness(b, names[2])])
+    return b.node("Loop", [b.constant(np.array(b.integer(0, 3))), b.constant(np.array(True)), name], body=body)
 
 
 def compatible(a, b):

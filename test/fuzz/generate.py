@@ -7,10 +7,11 @@ import network_operators
 import numpy as np
 import onnx
 import tensor_operators
+import type_operators
 from builder import Builder
 from shadow import Shadow
 
-TEMPLATES = tensor_operators.TEMPLATES + network_operators.TEMPLATES + control_operators.TEMPLATES
+TEMPLATES = tensor_operators.TEMPLATES + network_operators.TEMPLATES + control_operators.TEMPLATES + type_operators.TEMPLATES
 # ONNX Runtime knows the opsets up to 26.
 OPSETS = [18, 19, 20, 21, 21, 22, 22, 23, 24, 25, 26, 28]
 

@@ -333,7 +333,10 @@ def images(b):
         b.node("GridSample", [x, grid], mode=mode, padding_mode=b.choose(["zeros", "border", "reflection"]), align_corners=b.integer(0, 1))
     elif form == 1 and b.opset >= 20:
         theta = b.operand(b.data([b.integer(1, 2), 2, 3], "float32"))
-        b.node("AffineGrid", [theta, b.parameter([b.dims(theta)[0], 1, b.integer(1, 4), b.integer(1, 4)])], align_corners=b.integer(0, 1))
+        # Where the corners of a single pixel are is anybody's guess.
+        corners = b.integer(0, 1)
+        size = [b.dims(theta)[0], 1, b.integer(1 + corners, 4), b.integer(1 + corners, 4)]
+        b.node("AffineGrid", [theta, b.parameter(size)], align_corners=corners)
     else:
         n = b.integer(1, 4)
         x = b.operand(b.data([b.integer(1, 3), n, n], "float32") + 2 * np.eye(n, dtype=np.float32))

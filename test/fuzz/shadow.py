@@ -64,6 +64,8 @@ def typeName(array):
 def typeText(array):
     """As schemas write it."""
     name = typeName(array)
+    if name.startswith(("float8", "float4")):
+        return name.replace("_", "", 1).removesuffix("fn" if name.startswith("float4") else " ")
     return {"float32": "float", "float64": "double"}.get(name, "string" if array.dtype.kind in "OU" else name)
 
 
@@ -91,11 +93,11 @@ def ortSession(model, optimized=False):
 
 
 def isFloat(array):
-    return not isinstance(array, list) and typeName(array) in FLOATS
+    return array is not None and not isinstance(array, list) and typeName(array) in FLOATS
 
 
 def perturb(array, i, rng):
-    if not isFloat(array) or array.size == 0:
+    if array is None or not isFloat(array) or array.size == 0:
         return array
     amplitude = (AMPLITUDES_16_BITS if array.dtype.itemsize == 2 else AMPLITUDES)[i - 1]
     wide = array.astype(np.float64)
@@ -108,6 +110,8 @@ def perturb(array, i, rng):
 def same(a, b):
     if isinstance(a, list) or isinstance(b, list):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if a is None or b is None:
+        return a is b
     if a.dtype.kind in "OU" and b.dtype.kind in "OU":
         return a.shape == b.shape and bool((a.astype(str) == b.astype(str)).all())
     if a.dtype != b.dtype or a.shape != b.shape:
@@ -158,6 +162,12 @@ def reads(node):
     return list(dict.fromkeys(names))
 
 
+def isExact(node):
+    """Whether it rounds nothing, its subgraphs included."""
+    inner = [n for attr in node.attribute if attr.HasField("g") for n in attr.g.node]
+    return node.op_type in EXACT and node.domain == "" and all(map(isExact, inner))
+
+
 class Shadow:
     """The values of a model: values[name] is a list of arrays, the first of them without errors."""
 
@@ -175,14 +185,16 @@ class Shadow:
         inputs = [ValueInfoProto(name=n, type=TypeProto()) for n in names]
         for value in inputs:
             array = self.values[value.name][0]
-            if not isinstance(array, list):
+            if array is not None and not isinstance(array, list):
                 value.CopyFrom(helper.make_tensor_value_info(value.name, elementType(array), list(array.shape)))
         graph = helper.make_graph([node], "g", inputs, [ValueInfoProto(name=n) for n in node.output if n])
         return helper.make_model(graph, opset_imports=self.opsets, functions=self.functions, ir_version=10)
 
     def peer(self, model, node, names, exact):
         """What ONNX Runtime makes of it, or None."""
-        if self.opsets[0].version > 26 or any(isinstance(self.values[n][0], list) for n in names):
+        if self.opsets[0].version > 26 or any(
+            self.values[n][0] is None or isinstance(self.values[n][0], list) for n in names
+        ):
             return None
         try:
             return self.runAll(ortSession(model).run, node, names, exact)
@@ -207,7 +219,7 @@ class Shadow:
     def evaluate(self, node):
         """Adds the values of a node's outputs; raises Reject where they are of no use."""
         names = reads(node)
-        exact = node.op_type in EXACT and node.domain == ""
+        exact = isExact(node)
         self.checkTypes(node)
         model = self.alone(node, names)
         outputs = [n for n in node.output if n]
@@ -240,7 +252,7 @@ class Shadow:
         bound = {}
         for i, name in enumerate(node.input):
             formal = schema.inputs[min(i, len(schema.inputs) - 1)]
-            if not name or isinstance(self.values[name][0], list):
+            if not name or self.values[name][0] is None or isinstance(self.values[name][0], list):
                 continue
             given = f"tensor({typeText(self.values[name][0])})"
             if given not in formal.types:
@@ -324,4 +336,4 @@ def asArray(value):
 
 
 def dtypeOf(name):
-    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+    return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else np.dtype(name)

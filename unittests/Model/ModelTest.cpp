@@ -55,6 +55,7 @@ int addOne(onnxc_ctx *ctx, const onnxc_attrs *attrs, int32_t, const onnxc_tensor
 int64_t kernelCode = 0;
 int64_t allocation = 0;
 int numAllocations = 1;
+bool usesLargeBlocks = false;
 
 } // namespace
 
@@ -85,6 +86,16 @@ int32_t runModel(onnxc_ctx *ctx) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(a) % 64, 0u);
     std::memset(a, 2, static_cast<size_t>(allocation));
     onnxc_free(ctx, a);
+  }
+
+  if (usesLargeBlocks) {
+    // What was used before is taken again, not what is left at a region's end, though that would fit better.
+    void *a = onnxc_alloc(ctx, 24 << 20), *b = onnxc_alloc(ctx, 1 << 16);
+    onnxc_free(ctx, a);
+    void *c = onnxc_alloc(ctx, 1 << 20);
+    EXPECT_EQ(a, c);
+    onnxc_free(ctx, b);
+    onnxc_free(ctx, c);
   }
 
   auto *y = static_cast<float *>(onnxc_output(ctx, 0, 2, dims));
@@ -139,6 +150,7 @@ struct ModelTest : testing::Test {
     kernelCode = 0;
     allocation = 1000;
     numAllocations = 1;
+    usesLargeBlocks = false;
     host.struct_size = sizeof(host);
     host.parallel_for = threads;
     options.struct_size = sizeof(options);
@@ -284,6 +296,12 @@ TEST_F(ModelTest, Pool) {
     numAllocations = 3;
     ASSERT_EQ(run(), ONNXC_OK) << error();
   }
+}
+
+TEST_F(ModelTest, LargeBlocks) {
+  usesLargeBlocks = true;
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(run(), ONNXC_OK) << error();
 }
 
 extern "C" _Float16 __truncsfhf2(float);

@@ -11,6 +11,8 @@ inline constexpr const char *microsoftDomain = "com.microsoft";
 
 /// Whether MicrosoftOperators.def lists an operator as supported.
 bool knowsMicrosoft(const std::string &name);
+/// A sign for each input: + required, - optional, * any number; null if the operator is not supported.
+const char *inputsOfMicrosoft(const std::string &name);
 /// What to do instead of an operator that is refused; empty if there is no advice.
 std::string adviceForMicrosoft(const std::string &name);
 

@@ -92,6 +92,11 @@ LogicalResult lowerCumulative(const OnnxTypeConverter &types, Operation *op, Val
     return attr && attr.getInt() != 0;
   };
   bool exclusive = flag("exclusive"), reverse = flag("reverse");
+  // Without elements there is no slice to take.
+  if (hasZero(dims)) {
+    replaceOp(b, types, op, emptyTensor(b, loc, dims, onnxElem(input)));
+    return success();
+  }
   Value flat = reshapeTo(b, loc, input, {outer, n, inner});
   Value init = emptyTensor(b, loc, {outer, n, inner}, onnxElem(input));
   if (constant && !isConstantIntValue(inner, 1)) {

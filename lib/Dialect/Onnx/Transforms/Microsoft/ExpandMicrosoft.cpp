@@ -37,6 +37,26 @@ Type merge(Type made, Type declared) {
   return RankedTensorType::get(shape, a.getElementType());
 }
 
+/// Whether the node has the inputs that its operator needs, tensors all of them, and no others.
+LogicalResult checkInputs(CustomOp node) {
+  const char *signs = inputsOfMicrosoft(node.getOpType().str());
+  if (!signs)
+    return success();
+  auto refuse = [&]() { return node->emitOpError("com.microsoft operator ") << node.getOpType() << ' '; };
+  StringRef inputs(signs);
+  bool variadic = inputs.consume_back("*");
+  if (node->getNumOperands() > inputs.size() && !variadic)
+    return refuse() << "has " << node->getNumOperands() << " inputs, it takes " << inputs.size();
+  for (size_t i = 0; i < std::max<size_t>(inputs.size(), node->getNumOperands()); ++i) {
+    bool isThere = i < node->getNumOperands() && !isNone(node->getOperand(i));
+    if (!isThere && (i >= inputs.size() || inputs[i] == '+'))
+      return refuse() << "lacks its input number " << i;
+    if (isThere && !isa<TensorType>(node->getOperand(i).getType()))
+      return refuse() << "has an input (number " << i << ") that is no tensor";
+  }
+  return success();
+}
+
 struct ExpandMicrosoft : impl::OnnxExpandMicrosoftBase<ExpandMicrosoft> {
   void runOnOperation() override {
     SmallVector<CustomOp> nodes;
@@ -46,6 +66,9 @@ struct ExpandMicrosoft : impl::OnnxExpandMicrosoftBase<ExpandMicrosoft> {
     });
     if (nodes.empty())
       return;
+    for (CustomOp node : nodes)
+      if (failed(checkInputs(node)))
+        return signalPassFailure();
     ShapeState state;
     nameArguments(getOperation(), state);
     if (failed(TypeInference(state).inferBlock(getOperation().getBody().front())))
@@ -60,7 +83,8 @@ struct ExpandMicrosoft : impl::OnnxExpandMicrosoftBase<ExpandMicrosoft> {
       FailureOr<Values> made = expander(expansion);
       if (failed(made))
         return signalPassFailure();
-      replace(node, *made, expansion);
+      if (failed(replace(node, *made, expansion)))
+        return signalPassFailure();
       state.forget(node);
       node.erase();
       changed = true;
@@ -74,10 +98,12 @@ struct ExpandMicrosoft : impl::OnnxExpandMicrosoftBase<ExpandMicrosoft> {
   }
 
 private:
-  static void replace(CustomOp node, ArrayRef<Value> made, Expansion &expansion) {
+  static LogicalResult replace(CustomOp node, ArrayRef<Value> made, Expansion &expansion) {
     for (auto [i, result] : llvm::enumerate(node->getResults())) {
       if (isNone(result) || result.use_empty())
         continue;
+      if (i >= made.size() || !made[i])
+        return expansion.refuse("has no output number " + Twine(i));
       Value value = made[i];
       if (value.getType() != result.getType() &&
           (isa<BlockArgument>(value) || value.getDefiningOp()->hasTrait<OpTrait::ConstantLike>()))
@@ -92,6 +118,7 @@ private:
       }
       result.replaceAllUsesWith(value);
     }
+    return success();
   }
 };
 

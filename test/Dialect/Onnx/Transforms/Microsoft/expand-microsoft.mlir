@@ -121,3 +121,36 @@ func.func @allPacked(%qkv: tensor<2x3x2x3x4xf32>) -> tensor<2x3x8xf32> {
   %0 = onnx.Custom "com.microsoft" : "MultiHeadAttention"(%qkv) {num_heads = 2 : i64} : (tensor<2x3x2x3x4xf32>) -> tensor<2x3x8xf32>
   return %0 : tensor<2x3x8xf32>
 }
+
+// -----
+
+func.func @tooFew(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
+  %none = onnx.None
+  // expected-error @+1 {{com.microsoft operator RotaryEmbedding lacks its input number 1}}
+  %0 = onnx.Custom "com.microsoft" : "RotaryEmbedding"(%x, %none, %x, %x) {} : (tensor<2x3x4xf32>, none, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  return %0 : tensor<2x3x4xf32>
+}
+
+// -----
+
+func.func @tooMany(%x: tensor<2x3x4xf32>) -> tensor<2x3x4xf32> {
+  // expected-error @+1 {{com.microsoft operator Gelu has 2 inputs, it takes 1}}
+  %0 = onnx.Custom "com.microsoft" : "Gelu"(%x, %x) {} : (tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  return %0 : tensor<2x3x4xf32>
+}
+
+// -----
+
+func.func @noTensor(%x: !onnx.seq<tensor<4xf32>>) -> tensor<4xf32> {
+  // expected-error @+1 {{com.microsoft operator Gelu has an input (number 0) that is no tensor}}
+  %0 = onnx.Custom "com.microsoft" : "Gelu"(%x) {} : (!onnx.seq<tensor<4xf32>>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @moreOutputs(%x: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  // expected-error @+1 {{com.microsoft operator Gelu has no output number 1}}
+  %0:2 = onnx.Custom "com.microsoft" : "Gelu"(%x) {} : (tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>)
+  return %0#0, %0#1 : tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
