@@ -84,9 +84,12 @@ private:
     int64_t limit = instructions.mostRows(vectors.size());
     std::optional<int64_t> size = getConstantIntValue(sizes[*rows]);
     if (!size) {
+      // Powers of two below the half: two rows that are left over are one tile, too.
       SmallVector<int64_t> steps{limit};
+      if (limit > 2)
+        steps.push_back(limit / 2);
       while (steps.back() > 1)
-        steps.push_back(steps.back() / 2);
+        steps.push_back(llvm::bit_floor(static_cast<uint64_t>(steps.back() - 1)));
       Value done = index(0);
       for (int64_t step : steps) {
         Value to = step == 1 ? sizeOf(*rows) : floorTo(*rows, done, step);

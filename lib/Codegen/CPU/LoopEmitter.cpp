@@ -24,6 +24,9 @@ namespace onnxc {
 namespace {
 
 constexpr int64_t kMaxUnrolledTaps = 4;
+/// How far ahead rows of a right side are fetched, and the sums of a tile beside which that costs nothing.
+constexpr int64_t kRowsAhead = 16;
+constexpr size_t kMinSumsToFetch = 16;
 
 using Coordinates = RegisterTile::Coordinates;
 
@@ -242,6 +245,12 @@ private:
     depthFrom = depthTo = Value();
   }
 
+  void emitRowFetch() {
+    unsigned operand = schedule.rowStream->operand;
+    for (const Coordinates &c : tile.positions(tile.maps[operand]))
+      tile.prefetch(operand, c, schedule.rowStream->depth, kRowsAhead);
+  }
+
   bool fetchesPanels() const {
     const PanelProduct &product = *schedule.product;
     return product.prefetch && !schedule.stream && product.rows && unroll[*product.rows] > 1;
@@ -388,6 +397,8 @@ private:
       tile.base[dim] = forOp.getInductionVar();
       if (schedule.product && dim == schedule.product->depth && fetchesPanels())
         emitPanelPrefetch(b, op, *schedule.product, tile, depthFrom);
+      if (schedule.rowStream && dim == schedule.rowStream->depth && accumulators.size() >= kMinSumsToFetch)
+        emitRowFetch();
       SmallVector<Value> carried(forOp.getRegionIterArgs());
       SmallVector<Value> inside = emitReductions(dims.drop_front(), carried, places);
       scf::YieldOp::create(b, loc, inside);

@@ -55,6 +55,8 @@ namespace {
 
 /// Rows of a tile that is transposed in registers.
 constexpr unsigned kMaxTurned = 16;
+/// Steps in bytes that the processor follows by itself.
+constexpr int64_t kFetchedStep = 2048;
 /// Elements this far apart are still loaded as whole vectors.
 constexpr int64_t kCloseElements = 8;
 /// Results that a pool makes side by side: an operation takes four cycles, and two begin in each.
@@ -123,6 +125,26 @@ void unrollRows(linalg::LinalgOp op, ArrayRef<unsigned> rows, unsigned registers
     schedule.unroll[dim] = evenTile(staticSize(op, dim), room);
     room /= schedule.unroll[dim];
   }
+}
+
+/// See RowStream: of a product, the operand with the columns, if its rows are further apart than the processor's own
+/// prefetching goes.
+std::optional<RowStream> findRowStream(linalg::LinalgOp op, unsigned column) {
+  SmallVector<unsigned> depths;
+  op.getReductionDims(depths);
+  if (depths.size() != 1)
+    return std::nullopt;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    auto type = dyn_cast<MemRefType>(input->get().getType());
+    AffineMap map = op.getMatchingIndexingMap(input);
+    if (!type || !map.isProjectedPermutation() || !map.isFunctionOfDim(depths[0]) ||
+        classifyAccess(map, type, column) != Access::Contiguous)
+      continue;
+    std::optional<int64_t> step = constantStep(map, type, depths[0]);
+    if (!step || *step * type.getElementTypeBitWidth() / 8 > kFetchedStep)
+      return RowStream{input->getOperandNumber(), depths[0]};
+  }
+  return std::nullopt;
 }
 
 /// Loops outside the tile: those along which what is read in vectors moves go outermost, so that
@@ -287,6 +309,7 @@ LoopSchedule chooseLoopSchedule(linalg::LinalgOp op, const VectorTarget &target)
       unrollRows(op, rows, budget, schedule);
       orderForReuse(op, v, schedule);
       schedule.stream = findWeightStream(op, v);
+      schedule.rowStream = findRowStream(op, v);
       return schedule;
     }
     // All that fills vectors moves along every other loop. Positions whose windows overlap (a depthwise

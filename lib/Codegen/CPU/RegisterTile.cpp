@@ -129,6 +129,12 @@ Value RegisterTile::loadScalar(unsigned operand, const Coordinates &c) {
   return memref::LoadOp::create(b, loc, op->getOperand(operand), indices(maps[operand], c));
 }
 
+void RegisterTile::prefetch(unsigned operand, const Coordinates &c, unsigned dim, int64_t iterations) {
+  memref::PrefetchOp::create(b, loc, op->getOperand(operand),
+                             indices(maps[operand], c, std::make_pair(dim, iterations)), /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 Value RegisterTile::load(unsigned operand, const Coordinates &c) {
   Value source = op->getOperand(operand);
   if (!isa<MemRefType>(source.getType()) || lanes == 1 ||

@@ -42,6 +42,8 @@ public:
   /// An operand at a place: a vector, or an element where it does not move along vectors.
   mlir::Value load(unsigned operand, const Coordinates &c);
   mlir::Value loadScalar(unsigned operand, const Coordinates &c);
+  /// Asks for the memory of a vector that is read some iterations of `dim` later.
+  void prefetch(unsigned operand, const Coordinates &c, unsigned dim, int64_t iterations);
   /// An element of memory, or a vector where the map is contiguous along the vector dimension.
   mlir::Value loadFrom(mlir::Value source, mlir::AffineMap map, const Coordinates &c);
   void store(unsigned operand, const Coordinates &c, mlir::Value value, bool scalar);

@@ -17,6 +17,8 @@ constexpr int64_t kMaxPackedRows = 640;
 constexpr int64_t kMinTileWork = 1 << 20, kWaitingRows = 8;
 /// From so many on a tile needs no further panels: the finer the tiles, the less a thread waits for another at the end.
 constexpr int64_t kTileWork = 4 << 20;
+/// Groups of channels that are enough for any machine's threads.
+constexpr int64_t kMinGroups = 16;
 
 /// The share of the time that two and four threads are busy, where each takes the next of the tiles as soon as it
 /// is done with one: of each block of rows `count` panels, `each` a tile.
@@ -163,6 +165,39 @@ bool choosePanelTiles(linalg::LinalgOp product, ArrayRef<int> ties, ArrayRef<int
   if (rowTiles * panelTiles < 8 && panelTiles > 1 && rowTiles * panelTiles % 2 != 0)
     best = llvm::divideCeil(count, panelTiles + 1);
   tiles[rootPanel] = best;
+  return true;
+}
+
+bool chooseGroupTiles(linalg::LinalgOp contraction, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
+                      ArrayRef<bool> tileable, int last, SmallVectorImpl<int64_t> &tiles) {
+  if (contraction.getNumDpsInputs() != 2)
+    return false;
+  AffineMap first = contraction.getMatchingIndexingMap(contraction.getDpsInputOperand(0)),
+            second = contraction.getMatchingIndexingMap(contraction.getDpsInputOperand(1));
+  AffineMap image = first.isProjectedPermutation() ? second : first,
+            filters = first.isProjectedPermutation() ? first : second;
+  if (image.isProjectedPermutation() || !filters.isProjectedPermutation())
+    return false;
+  int64_t groups = 1;
+  SmallVector<int> outer;
+  for (auto [dim, tie] : llvm::enumerate(ties)) {
+    if (tie == last && (filters.isFunctionOfDim(dim) || !image.isFunctionOfDim(dim)))
+      return false;
+    if (tie < 0 || !image.isFunctionOfDim(dim))
+      continue;
+    bool isWindow = llvm::none_of(image.getResults(), [&](AffineExpr expr) {
+      return expr == getAffineDimExpr(dim, expr.getContext());
+    });
+    if (isWindow || !tileable[tie] || tie == last)
+      continue;
+    outer.push_back(tie);
+    if (filters.isFunctionOfDim(dim))
+      groups *= ShapedType::isDynamic(sizes[tie]) ? kMinGroups : sizes[tie];
+  }
+  if (groups < kMinGroups)
+    return false;
+  for (int dim : outer)
+    tiles[dim] = 1;
   return true;
 }
 

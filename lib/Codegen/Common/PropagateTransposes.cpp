@@ -63,6 +63,7 @@ struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTranspos
         return signalPassFailure();
     }
 
+    hoistAboveSlices(transposer);
     // What is left: dead ones, reshapes in disguise, and those that move elements.
     SmallVector<linalg::TransposeOp> left;
     getOperation().walk([&](linalg::TransposeOp op) { left.push_back(op); });
@@ -98,6 +99,35 @@ struct PropagateTransposes : impl::PropagateTransposesPassBase<PropagateTranspos
         sinkThroughShapeOp(transposer, op);
     }
     transposer.b.setListener(nullptr);
+  }
+
+  /// Slices that overlap (the taps of a convolution) are of a tensor that is transposed once, where together they have
+  /// more elements than it.
+  void hoistAboveSlices(Transposer &t) {
+    llvm::MapVector<std::pair<Value, Attribute>, SmallVector<linalg::TransposeOp>> bySource;
+    getOperation().walk([&](linalg::TransposeOp op) {
+      auto slice = op.getInput().getDefiningOp<tensor::ExtractSliceOp>();
+      if (slice && !op->use_empty() && slice.getType().getRank() == slice.getSourceType().getRank())
+        bySource[{slice.getSource(), op.getPermutationAttr()}].push_back(op);
+    });
+    for (auto &[key, ops] : bySource) {
+      Value source = key.first;
+      int64_t elements = 0;
+      for (linalg::TransposeOp op : ops)
+        elements += assumedElements(op.getInput().getType());
+      if (elements <= assumedElements(source.getType()))
+        continue;
+      t.b.setInsertionPointAfterValue(source);
+      Perm perm(ops.front().getPermutation());
+      Value whole = t.transpose(ops.front().getLoc(), source, perm);
+      for (linalg::TransposeOp op : ops) {
+        auto slice = op.getInput().getDefiningOp<tensor::ExtractSliceOp>();
+        t.b.setInsertionPoint(op);
+        t.b.replaceOpWithNewOp<tensor::ExtractSliceOp>(
+            op, cast<RankedTensorType>(op->getResult(0).getType()), whole, permuted(slice.getMixedOffsets(), perm),
+            permuted(slice.getMixedSizes(), perm), permuted(slice.getMixedStrides(), perm));
+      }
+    }
   }
 
   /// What is padded is smaller, and is then moved straight into its place in the padded tensor.

@@ -315,7 +315,7 @@ private:
     }
     if (last < 0)
       return;
-    if (tileGroups(contraction, ties, sizes, tileable, last, tiles))
+    if (chooseGroupTiles(contraction, ties, sizes, tileable, last, tiles))
       return;
     if (tileImage(contraction, ties, sizes, tileable, last, tiles))
       return;
@@ -366,41 +366,6 @@ private:
     int64_t wanted = std::min(work / kTileWork, double(kFewTiles)) / count;
     if (wanted > 1)
       tiles[rows] = llvm::divideCeil(tiles[rows], wanted);
-  }
-
-  /// Windows of groups of channels, with the vectors along positions: a group at a time, with the whole image, so that
-  /// the tile can pad it. False: not of this kind, or too few groups for threads.
-  static bool tileGroups(linalg::LinalgOp contraction, ArrayRef<int> ties, ArrayRef<int64_t> sizes,
-                         ArrayRef<bool> tileable, int last, SmallVector<int64_t> &tiles) {
-    if (contraction.getNumDpsInputs() != 2)
-      return false;
-    AffineMap first = contraction.getMatchingIndexingMap(contraction.getDpsInputOperand(0)),
-              second = contraction.getMatchingIndexingMap(contraction.getDpsInputOperand(1));
-    AffineMap image = first.isProjectedPermutation() ? second : first,
-              filters = first.isProjectedPermutation() ? first : second;
-    if (image.isProjectedPermutation() || !filters.isProjectedPermutation())
-      return false;
-    int64_t groups = 1;
-    SmallVector<int> outer;
-    for (auto [dim, tie] : llvm::enumerate(ties)) {
-      if (tie == last && (filters.isFunctionOfDim(dim) || !image.isFunctionOfDim(dim)))
-        return false;
-      if (tie < 0 || !image.isFunctionOfDim(dim))
-        continue;
-      bool isWindow = llvm::none_of(image.getResults(), [&](AffineExpr expr) {
-        return expr == getAffineDimExpr(dim, expr.getContext());
-      });
-      if (isWindow || !tileable[tie] || tie == last)
-        continue;
-      outer.push_back(tie);
-      if (filters.isFunctionOfDim(dim))
-        groups *= assumed(sizes[tie]);
-    }
-    if (groups < kManyTiles)
-      return false;
-    for (int dim : outer)
-      tiles[dim] = 1;
-    return true;
   }
 
   /// Bytes of what an operand's loops span.

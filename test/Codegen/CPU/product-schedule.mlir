@@ -94,3 +94,24 @@ func.func @eightRows(%a: memref<8x2048xf32>, %b: memref<8x2048x48xf32>, %c: memr
   }
   return
 }
+
+// Rows of a right side that lie so far apart that the processor does not fetch them ahead.
+// CHECK-LABEL: @farRows
+// CHECK: scf.for %[[K:.*]] = %{{.*}} to %c64
+// CHECK: %[[AHEAD:.*]] = arith.addi %[[K]], %c16{{.*}}
+// CHECK: memref.prefetch %arg1[%[[AHEAD]], %{{.*}}], read, locality<3>, data
+// CHECK-COUNT-3: memref.prefetch
+// CHECK-NOT: memref.prefetch
+func.func @farRows(%a: memref<12x64xf32>, %b: memref<64x768xf32>, %c: memref<12x768xf32>) {
+  linalg.matmul ins(%a, %b : memref<12x64xf32>, memref<64x768xf32>) outs(%c : memref<12x768xf32>)
+  return
+}
+
+// It does where they lie closer.
+// CHECK-LABEL: @nearRows
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func @nearRows(%a: memref<12x64xf32>, %b: memref<64x256xf32>, %c: memref<12x256xf32>) {
+  linalg.matmul ins(%a, %b : memref<12x64xf32>, memref<64x256xf32>) outs(%c : memref<12x256xf32>)
+  return
+}

@@ -285,3 +285,20 @@ func.func @innerPointwise(%x: tensor<1x512x3xf32>, %w: tensor<512x512xf32>) -> t
   %y = linalg.transpose ins(%c : tensor<1x3x512xf32>) outs(%e2 : tensor<1x512x3xf32>) permutation = [0, 2, 1]
   return %y : tensor<1x512x3xf32>
 }
+
+// -----
+
+// Slices that overlap are of a tensor that is transposed once.
+// CHECK-LABEL: @overlapping
+// CHECK-SAME: %[[X:.*]]: tensor<8x6x4xf32>
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[X]] {{.*}} permutation = [1, 2, 0]
+// CHECK-NOT: linalg.transpose
+// CHECK: tensor.extract_slice %[[T]][0, 0, 0] [5, 4, 8]
+// CHECK: tensor.extract_slice %[[T]][1, 0, 0] [5, 4, 8]
+func.func @overlapping(%x: tensor<8x6x4xf32>) -> (tensor<5x4x8xf32>, tensor<5x4x8xf32>) {
+  %e = tensor.empty() : tensor<6x4x8xf32>
+  %t = linalg.transpose ins(%x : tensor<8x6x4xf32>) outs(%e : tensor<6x4x8xf32>) permutation = [1, 2, 0]
+  %a = tensor.extract_slice %t[0, 0, 0] [5, 4, 8] [1, 1, 1] : tensor<6x4x8xf32> to tensor<5x4x8xf32>
+  %b = tensor.extract_slice %t[1, 0, 0] [5, 4, 8] [1, 1, 1] : tensor<6x4x8xf32> to tensor<5x4x8xf32>
+  return %a, %b : tensor<5x4x8xf32>, tensor<5x4x8xf32>
+}

@@ -46,6 +46,12 @@ struct PanelProduct {
   unsigned streams = 1; ///< panels side by side in such a tile: several streams from memory
 };
 
+/// A right side whose rows lie so far apart in memory that the processor does not fetch them ahead by itself.
+struct RowStream {
+  unsigned operand;
+  unsigned depth; ///< the loop along which it goes from row to row
+};
+
 /// How one operation becomes loops.
 struct LoopSchedule {
   /// The loop dimension that runs along vector lanes; none: scalar code.
@@ -59,6 +65,7 @@ struct LoopSchedule {
   std::optional<PanelProduct> product;
   /// A convolution's weights that are fetched ahead.
   std::optional<WeightStream> stream;
+  std::optional<RowStream> rowStream;
   /// A second dimension of the tile, as many iterations as a vector has lanes: operands that are
   /// contiguous along it and not along the vector dimension are transposed in registers.
   std::optional<unsigned> turnDim;

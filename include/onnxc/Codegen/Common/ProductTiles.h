@@ -17,6 +17,12 @@ bool choosePanelTiles(mlir::linalg::LinalgOp product, llvm::ArrayRef<int> ties,
                       llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<bool> tileable,
                       llvm::SmallVectorImpl<int64_t> &tiles);
 
+/// The same for windows of groups of channels with the vectors along positions (the root's loop `last`): a group at a time,
+/// with the whole image, so that the tile can pad it. False: not of this kind, or too few groups for threads.
+bool chooseGroupTiles(mlir::linalg::LinalgOp contraction, llvm::ArrayRef<int> ties,
+                      llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<bool> tileable, int last,
+                      llvm::SmallVectorImpl<int64_t> &tiles);
+
 /// Attention's second product: `operand`, its rows, is elementwise work and reductions along rows of
 /// another product's result, and both products are with computed tensors. Then rows of the
 /// first are needed by the same rows of the second only.
