@@ -549,7 +549,7 @@ struct SelectTiles : impl::SelectTilesPassBase<SelectTiles> {
     // A filled tensor for each user, so that each can be filled tile by tile.
     SmallVector<linalg::FillOp> fills;
     getOperation().walk([&](linalg::FillOp fill) {
-      if (fill.hasPureTensorSemantics() && !fill->hasOneUse())
+      if (fill.hasPureTensorSemantics() && !fill->use_empty() && !fill->hasOneUse())
         fills.push_back(fill);
     });
     for (linalg::FillOp fill : fills)

@@ -294,3 +294,13 @@ func.func @sharedRows(%a: tensor<64x2048xf32>, %b: tensor<2048x17xf32>, %init: t
   %p = linalg.matmul ins(%a, %b : tensor<64x2048xf32>, tensor<2048x17xf32>) outs(%init : tensor<64x17xf32>) -> tensor<64x17xf32>
   return %p : tensor<64x17xf32>
 }
+
+// What nothing reads is left alone.
+// CHECK-LABEL: @dead_fill
+// CHECK: linalg.fill
+func.func @dead_fill(%m: index) -> index {
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty(%m) : tensor<?x512xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<?x512xf32>) -> tensor<?x512xf32>
+  return %m : index
+}
