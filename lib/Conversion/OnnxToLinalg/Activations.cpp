@@ -78,8 +78,14 @@ Value swish(Scalar s) {
   return s.mul(s.args[0], logistic(s, scaled));
 }
 
+// tanh(ln(1 + e^x)) is a quotient of polynomials in u = e^-|x|, which does not overflow.
 Value mish(Scalar s) {
-  return s.mul(s.args[0], fn<math::TanhOp>(s, softplus(s, s.args[0])));
+  Value x = s.args[0], two = s.num(2);
+  Value u = fn<math::ExpOp>(s, fn<arith::NegFOp>(s, fn<math::AbsFOp>(s, x)));
+  Value negative = s.lt(x, s.num(0));
+  Value above = s.select(negative, s.mul(u, s.add(u, two)), s.add(s.num(1), s.mul(two, u)));
+  Value below = s.add(above, s.select(negative, two, s.mul(two, s.mul(u, u))));
+  return s.mul(x, s.div(above, below));
 }
 
 Value gelu(Scalar s) {
